@@ -1,0 +1,6 @@
+namespace ScoutFs.Cli;
+
+internal static class Program
+{
+    private static int Main() => 1;
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+
+namespace ScoutFs.Volume.Primitives;
+
+/// <summary>Every place that can find the volume damaged; each value is raised by exactly one source line.</summary>
+/// <remarks>Names start with the structure. The numbers are not on disk and may change.</remarks>
+public enum CorruptionSite : ushort
+{
+    /// <summary>Nothing found.</summary>
+    None = 0,
+
+    /// <summary>A reference points outside the device (format §2, I10).</summary>
+    BlockOutsideDevice,
+
+    /// <summary>The checksum does not match the contents (format §3, I10).</summary>
+    BlockCrc,
+
+    /// <summary>The magic is not the one the referrer expects (format §3, I11).</summary>
+    BlockMagic,
+
+    /// <summary>The header's fsid is another volume's (format §3, I12).</summary>
+    BlockFsid,
+
+    /// <summary>The header's blkno is not where the block was read (format §3, I12).</summary>
+    BlockBlkno,
+
+    /// <summary>The header's seq is not the reference's (format §3, I12).</summary>
+    BlockSeq,
+
+    /// <summary>The device could not read the block.</summary>
+    BlockUnreadable,
+
+    /// <summary>A root's height and reference contradict each other, or it is higher than 20 (format §7.1, I34).</summary>
+    BtreeRootShape,
+
+    /// <summary>The block's level is not the one its place in the tree asks for (format §7.1, I20).</summary>
+    BtreeLevel,
+
+    /// <summary>More items than fit into a block (format §7.1, I21).</summary>
+    BtreeItemCount,
+
+    /// <summary>An AVL link leads outside the items, or not every item is reached once (format §7.3, I22).</summary>
+    BtreeAvlLinks,
+
+    /// <summary>Keys are not ascending (format §7.3, I24).</summary>
+    BtreeKeyOrder,
+
+    /// <summary>A key lies outside the range its parent gives the block (format §7.5, I25).</summary>
+    BtreeKeyRange,
+
+    /// <summary>A value lies outside the block's value area or is longer than 896 bytes (format §7.1, I27).</summary>
+    BtreeValuePlace,
+
+    /// <summary>A parent's item has no 16 byte reference as its value (format §7.5, I28).</summary>
+    BtreeParentValue,
+
+    /// <summary>A parent block without items (format §7.5, I35).</summary>
+    BtreeParentEmpty,
+
+    /// <summary>A parent has no child for a key in its range (format §7.5, I32).</summary>
+    BtreeNoChild,
+
+    /// <summary>A leaf's hash table holds an offset that is no item (format §7.4, I33).</summary>
+    BtreeLeafHash,
+
+    /// <summary>A list block's start and nr exceed its array (format §8.2, I51).</summary>
+    ListBlockBounds,
+
+    /// <summary>An allocator list is longer than the device has blocks: it loops (format §8.2, I51).</summary>
+    ListCycle,
+
+    /// <summary>A list's counts are not those of its blocks (format §8.2, I52).</summary>
+    ListCounts,
+
+    /// <summary>A fixed-size item has a value of another length (format §6.2, §19).</summary>
+    ItemValueLength,
+
+    /// <summary>A log trees item's key is not its rid and nr (format §9.1, I84).</summary>
+    LogTreesKey,
+
+    /// <summary>A srch file's height, reference and block count contradict each other (format §12.1, I70).</summary>
+    SrchFileShape,
+
+    /// <summary>A srch file lacks a block inside its count (format §12.1, I71).</summary>
+    SrchBlockMissing,
+
+    /// <summary>A srch entry starts or ends past the decodable area (format §12.1, I72).</summary>
+    SrchEntryBounds,
+
+    /// <summary>An inode item's size is none of the volume's version (format §10.1, I91).</summary>
+    InodeSize,
+
+    /// <summary>A directory entry's value is malformed (format §10.2, I92).</summary>
+    DirentShape,
+
+    /// <summary>A symlink's size, parts or final NUL are wrong (format §10.4, I100).</summary>
+    SymlinkShape,
+
+    /// <summary>An xattr's parts do not fit its header (format §10.5, I101).</summary>
+    XattrShape,
+
+    /// <summary>A data extent is invalid, or overlaps its neighbour (format §10.6, I96).</summary>
+    ExtentShape,
+
+    /// <summary>An item refers to an inode that does not exist (format §10, I94).</summary>
+    MissingInode,
+}
+
+/// <summary>What was found where: enough to name block and structure in an error message.</summary>
+/// <param name="Site">The check that failed.</param>
+/// <param name="Blkno">Block it was found in or referred to, unit of the structure (64 KiB for large blocks); 0: none.</param>
+/// <param name="Expected">What the check asked for, meaning by site.</param>
+/// <param name="Actual">What was there, meaning by site.</param>
+public readonly record struct Corruption(CorruptionSite Site, ulong Blkno, ulong Expected = 0, ulong Actual = 0)
+{
+    /// <summary>True when something was found.</summary>
+    public bool IsFound => Site != CorruptionSite.None;
+
+    /// <summary>One line for people: the structure, the block, what was expected and what was there.</summary>
+    public string Describe() => Site == CorruptionSite.None
+        ? "no damage"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Site} in block {Blkno}: expected 0x{Expected:x} ({Expected}), found 0x{Actual:x} ({Actual})");
+
+    /// <inheritdoc/>
+    public override string ToString() => Describe();
+}
