@@ -30,6 +30,18 @@ public enum CorruptionSite : ushort
     /// <summary>The device could not read the block.</summary>
     BlockUnreadable,
 
+    /// <summary>A super or quorum block has another magic (format §3, I1, I8).</summary>
+    SmallBlockMagic,
+
+    /// <summary>A super or quorum block's checksum does not match (format §3, I1, I8).</summary>
+    SmallBlockCrc,
+
+    /// <summary>A super or quorum block's blkno is not where it was read (format §3, I1, I8).</summary>
+    SmallBlockBlkno,
+
+    /// <summary>A quorum block's fsid is another volume's (format §3, I8).</summary>
+    SmallBlockFsid,
+
     /// <summary>A root's height and reference contradict each other, or it is higher than 20 (format §7.1, I34).</summary>
     BtreeRootShape,
 
