@@ -32,7 +32,7 @@ internal sealed class CachedBlock
 }
 
 /// <summary>Keeps one verified block of the cache in place; dispose exactly once.</summary>
-/// <remarks>A value, so that holding a block allocates nothing. A default lease holds nothing and may be disposed.</remarks>
+/// <remarks>A value, so that holding a block allocates nothing. A default lease is empty and may be disposed.</remarks>
 public struct BlockLease : IDisposable
 {
     private CachedBlock? _block;

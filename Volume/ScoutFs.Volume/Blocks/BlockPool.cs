@@ -7,7 +7,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Blocks;
 
-/// <summary>A fixed number of 64 KiB native blocks, aligned to 4096 bytes, made once and rented again and again.</summary>
+/// <summary>A fixed number of 64 KiB native blocks, aligned to 4096 bytes, made once and rented many times.</summary>
 /// <remarks>
 /// Contents of a rented block are whatever its last user left: renting does not zero. The pool never grows; an empty
 /// pool answers null and the caller decides (evict, or report <see cref="FsError.NoBuffers"/>). Thread safe. Native
@@ -96,6 +96,7 @@ public sealed unsafe class PooledBlock : MemoryManager<byte>
 {
     private readonly byte* _address;
 
+    /// <summary>Wraps one block of the pool's slab, which outlives it.</summary>
     internal PooledBlock(byte* address) => _address = address;
 
     /// <summary>Guarded by the pool's latch.</summary>

@@ -65,7 +65,7 @@ public static class BtreeReader
     }
 
     /// <summary>Looks a key up, reading blocks as needed.</summary>
-    /// <returns>The item with None, else NotFound, Corrupt, Stale, Io, NoBuffers or Cancelled and what was wrong.</returns>
+    /// <returns>The item with None, else NotFound, Corrupt, Stale, Io, NoBuffers, Cancelled and the damage.</returns>
     public static async ValueTask<(FsError Error, ItemLease Item, Corruption Fault)> LookupAsync(
         BlockCache cache, BtreeRoot root, ItemKey key, CancellationToken cancellationToken)
     {

@@ -89,7 +89,7 @@ public struct LogMergeRequest
 }
 
 /// <summary>A finished merge request (format §13.2), zone 56, key (seq).</summary>
-/// <remarks>Not yet spliced into fs_root as long as a list has blocks; then its root shares blocks with fs_root.</remarks>
+/// <remarks>Not yet spliced into fs_root while a list has blocks; then its root shares blocks with fs_root.</remarks>
 [OnDisk(208)]
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct LogMergeComplete

@@ -2,7 +2,7 @@ using System;
 
 namespace ScoutFs.Volume.Format;
 
-/// <summary>Marks a struct whose bytes are on disk (and on the wire). A test proves its size and every offset.</summary>
+/// <summary>Marks a struct whose bytes are on disk (and on the wire). A test proves size and offsets.</summary>
 [AttributeUsage(AttributeTargets.Struct)]
 public sealed class OnDiskAttribute : Attribute
 {

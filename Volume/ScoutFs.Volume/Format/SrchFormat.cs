@@ -132,7 +132,7 @@ public struct SrchCompactInput
     [At(0)]
     public SrchFile File;
 
-    /// <summary>SORTED: next input block. DELETE: first logical block not yet freed at level <see cref="Pos"/>.</summary>
+    /// <summary>SORTED: next input block. DELETE: first logical block not freed at level <see cref="Pos"/>.</summary>
     [At(88)]
     public Le64 Blk;
 

@@ -168,7 +168,7 @@ public struct SuperBlock
     [At(112)]
     public QuorumConfig QuorumConfig;
 
-    /// <summary>Free metadata extents, unit 64 KiB: one tree serves allocation, the other takes freed extents.</summary>
+    /// <summary>Free metadata extents, unit 64 KiB: one tree serves allocation, the other takes freed ones.</summary>
     [At(600)]
     public AllocRootPair MetaAlloc;
 

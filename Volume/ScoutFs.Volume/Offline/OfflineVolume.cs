@@ -10,7 +10,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Offline;
 
-/// <summary>A volume opened for reading without mounting it: both devices, the super block, a cache and the forest.</summary>
+/// <summary>A volume opened for reading, not mounted: both devices, the super block, a cache and the forest.</summary>
 /// <remarks>
 /// <para>Shows the state of the last commit, which for a volume that crashed is what a mount would show after recovery.
 /// A volume that is mounted meanwhile keeps changing: reads that meet a reused block fail with
@@ -62,7 +62,7 @@ public sealed class OfflineVolume : IDisposable
     /// <param name="data">Data device, or null to look at metadata only.</param>
     /// <param name="cacheBytes">Budget of the block cache, at least 2 MiB; raised if the forest needs more.</param>
     /// <param name="cancellationToken">Stops between reads.</param>
-    /// <exception cref="VolumeException">It is no volume, the devices do not belong together, or it is damaged.</exception>
+    /// <exception cref="VolumeException">It is no volume, the devices do not match, or it is damaged.</exception>
     public static async ValueTask<OfflineVolume> OpenAsync(
         IBlockDevice meta, IBlockDevice? data, long cacheBytes, CancellationToken cancellationToken)
     {
@@ -123,7 +123,7 @@ public sealed class OfflineVolume : IDisposable
         {
             throw new VolumeException(
                 FsError.TooSmall,
-                $"The {role} device {device.Name} is too small to hold a scoutfs super block ({device.SizeBytes} bytes).");
+                $"The {role} device {device.Name} ({device.SizeBytes} bytes) is too small for a scoutfs super block.");
         }
 
         var error = await SmallBlocks.ReadAsync(device, FormatConstants.SuperBlkno, buffer, cancellationToken);

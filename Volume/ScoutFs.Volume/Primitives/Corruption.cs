@@ -42,7 +42,7 @@ public enum CorruptionSite : ushort
     /// <summary>A quorum block's fsid is another volume's (format §3, I8).</summary>
     SmallBlockFsid,
 
-    /// <summary>A root's height and reference contradict each other, or it is higher than 20 (format §7.1, I34).</summary>
+    /// <summary>A root's height and reference contradict each other, or it exceeds 20 (format §7.1, I34).</summary>
     BtreeRootShape,
 
     /// <summary>The block's level is not the one its place in the tree asks for (format §7.1, I20).</summary>
@@ -120,7 +120,7 @@ public enum CorruptionSite : ushort
 
 /// <summary>What was found where: enough to name block and structure in an error message.</summary>
 /// <param name="Site">The check that failed.</param>
-/// <param name="Blkno">Block it was found in or referred to, unit of the structure (64 KiB for large blocks); 0: none.</param>
+/// <param name="Blkno">Block it was found in or referred to, in its own unit (64 KiB for large ones); 0: none.</param>
 /// <param name="Expected">What the check asked for, meaning by site.</param>
 /// <param name="Actual">What was there, meaning by site.</param>
 public readonly record struct Corruption(CorruptionSite Site, ulong Blkno, ulong Expected = 0, ulong Actual = 0)

@@ -9,7 +9,7 @@ using ArmAes = System.Runtime.Intrinsics.Arm.Aes;
 
 namespace ScoutFs.Volume.Primitives;
 
-/// <summary>CRC-32C (Castagnoli) as the volume stores it: the raw register, without final inversion (format §3).</summary>
+/// <summary>CRC-32C (Castagnoli) as the volume stores it: the raw register, not inverted at the end (format §3).</summary>
 /// <remarks>
 /// <para>Every block read or written passes through here, so the CPU decides which variant runs. The choice is made by
 /// <c>IsSupported</c> tests, which the JIT replaces by constants: no indirect call remains. All variants give the same
@@ -77,7 +77,7 @@ public static class Crc32C
     /// <summary>True when 512 bit folding can run.</summary>
     internal static bool CanFold512 => Sse42.X64.IsSupported && Pclmulqdq.V512.IsSupported;
 
-    /// <summary>Register over the bytes: what a block header stores, or the hash of an xattr's name (format §11.3).</summary>
+    /// <summary>Register over the bytes: what a block header stores, or an xattr name's hash (format §11.3).</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(Initial, bytes);
 
     /// <summary>Register after some more bytes.</summary>
@@ -98,7 +98,7 @@ public static class Crc32C
         return AppendSerial(register, bytes);
     }
 
-    /// <summary>Eight bytes at a time: with the CRC instruction where there is one, else with the runtime's table.</summary>
+    /// <summary>Eight bytes at a time: with the CRC instruction where there is one, else by the runtime's table.</summary>
     internal static uint AppendSerial(uint register, ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length >= sizeof(ulong))
@@ -242,7 +242,7 @@ public static class Crc32C
         return AppendSerial(register, bytes[(int)offset..]);
     }
 
-    /// <summary>x^exponent mod P, reflected: x^0 is the highest bit, and each further power shifts down by one.</summary>
+    /// <summary>x^exponent mod P, reflected: x^0 is the highest bit, each further power is one lower.</summary>
     internal static uint PowerOfX(int exponent)
     {
         uint power = 0x80000000;
@@ -258,7 +258,7 @@ public static class Crc32C
     /// Bytes before the next aligned address, to be taken in first so that no load of the main loop straddles two
     /// cache lines. What a block's checksum covers starts four bytes into aligned memory and ends aligned.
     /// </summary>
-    /// <remarks>Zero for short messages. Should the collector move the bytes afterwards, only the speed suffers.</remarks>
+    /// <remarks>Zero for short messages. Should the collector move the bytes later, only the speed suffers.</remarks>
     private static unsafe int CountUntilAligned(ReadOnlySpan<byte> bytes, int alignment)
     {
         if (bytes.Length < MinAlignBytes)

@@ -4,7 +4,7 @@ using System.Numerics;
 
 namespace ScoutFs.Volume.Primitives;
 
-/// <summary>FNV-1a in 32 and 64 bits (format §11.1): leaf hash, bloom bits, name hash, srch entries, quota rules.</summary>
+/// <summary>FNV-1a in 32 and 64 bits (format §11.1): leaf hash, bloom bits, names, srch entries, quota rules.</summary>
 /// <remarks>
 /// <para>Each byte needs the product of the byte before, so the time is the latency of a chain of multiplications, and
 /// the only way to save is to make the chain shorter. A zero byte changes nothing by its xor: n of them in a row are

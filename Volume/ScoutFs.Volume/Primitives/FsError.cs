@@ -1,6 +1,6 @@
 namespace ScoutFs.Volume.Primitives;
 
-/// <summary>Expected outcomes of engine calls, as values. One cause a code; texts live in <see cref="FsErrorTable"/>.</summary>
+/// <summary>Expected outcomes of calls, as values. One cause a code; texts: <see cref="FsErrorTable"/>.</summary>
 /// <remarks>Front ends translate these once, at their boundary, into errno or NTSTATUS.</remarks>
 public enum FsError : ushort
 {
@@ -28,7 +28,7 @@ public enum FsError : ushort
     /// <summary>The request reaches past the end of the device.</summary>
     OutOfRange,
 
-    /// <summary>A block did not match its reference: the tree was rewritten under the reader, or it is damaged.</summary>
+    /// <summary>A block does not match its reference: the tree was rewritten under the reader, or is damaged.</summary>
     Stale,
 
     /// <summary>The structure on disk breaks the format.</summary>

@@ -25,7 +25,7 @@ public sealed class Prng
         _s3 = SplitMix(ref seed);
     }
 
-    /// <summary>Derives an independent generator whose sequence depends on this one's state and the name only.</summary>
+    /// <summary>Derives an independent generator whose sequence depends on this one's state and the name.</summary>
     public Prng Fork(string name)
     {
         ulong h = 0xcbf29ce484222325;
