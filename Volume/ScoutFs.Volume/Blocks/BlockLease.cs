@@ -28,6 +28,7 @@ internal sealed class CachedBlock
     /// <summary>Guarded by the cache's latch. Contents are being read: nobody else may look or evict.</summary>
     public bool IsLoading;
 
+    /// <summary>Makes a frame of a cache, still without contents.</summary>
     public CachedBlock(PooledBlock block) => Block = block;
 }
 
@@ -37,6 +38,7 @@ public struct BlockLease : IDisposable
 {
     private CachedBlock? _block;
 
+    /// <summary>Takes over one reference that the cache has counted already.</summary>
     internal BlockLease(CachedBlock block) => _block = block;
 
     /// <summary>True while a block is held.</summary>

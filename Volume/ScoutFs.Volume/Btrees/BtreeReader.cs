@@ -13,6 +13,7 @@ public struct ItemLease : IDisposable
     private readonly int _offset;
     private BlockLease _leaf;
 
+    /// <summary>Takes over the lease of a leaf whose item lies at a byte offset.</summary>
     internal ItemLease(BlockLease leaf, int offset)
     {
         _leaf = leaf;

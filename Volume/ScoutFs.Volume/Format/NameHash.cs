@@ -18,7 +18,7 @@ public static class NameHash
     /// <summary>Greatest step at which the eight fingerprint bits of a group lie within one 64 bit word.</summary>
     private const int MaxWordStep = 8;
 
-    /// <summary>By step: the bits of a big-endian word that the fingerprint takes, its highest and every step-th.</summary>
+    /// <summary>By step: the bits of a big-endian word that the fingerprint takes, the highest first.</summary>
     private static readonly ulong[] StepMasks = MakeStepMasks();
 
     /// <summary>Hash of a name.</summary>

@@ -7,7 +7,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Offline;
 
-/// <summary>Reads, checks and writes super and quorum blocks: 4 KiB, at fixed places, not cached (engine §1.2).</summary>
+/// <summary>Reads, checks and writes super and quorum blocks: 4 KiB, fixed places, not cached (engine §1.2).</summary>
 public static class SmallBlocks
 {
     /// <summary>Reads one small block as it is.</summary>

@@ -9,7 +9,7 @@ using ArmAes = System.Runtime.Intrinsics.Arm.Aes;
 
 namespace ScoutFs.Volume.Primitives;
 
-/// <summary>CRC-32C (Castagnoli) as the volume stores it: the raw register, not inverted at the end (format §3).</summary>
+/// <summary>CRC-32C (Castagnoli) as the volume stores it: the raw register, not inverted (format §3).</summary>
 /// <remarks>
 /// <para>Every block read or written passes through here, so the CPU decides which variant runs. The choice is made by
 /// <c>IsSupported</c> tests, which the JIT replaces by constants: no indirect call remains. All variants give the same
@@ -98,7 +98,7 @@ public static class Crc32C
         return AppendSerial(register, bytes);
     }
 
-    /// <summary>Eight bytes at a time: with the CRC instruction where there is one, else by the runtime's table.</summary>
+    /// <summary>Eight bytes at a time: by the CRC instruction where there is one, else by a table.</summary>
     internal static uint AppendSerial(uint register, ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length >= sizeof(ulong))
