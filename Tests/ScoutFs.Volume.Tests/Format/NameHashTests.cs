@@ -4,7 +4,7 @@ using NUnit.Framework;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
-namespace ScoutFs.Volume.Tests.Primitives;
+namespace ScoutFs.Volume.Tests.Format;
 
 /// <summary>Vectors of format §11.2, and every length against the definition bit by bit.</summary>
 [TestFixture]
