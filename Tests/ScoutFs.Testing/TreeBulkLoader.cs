@@ -9,7 +9,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing;
 
-/// <summary>Bulk loads a btree from items in ascending key order (format §17.3): for tests, samples and benchmarks.</summary>
+/// <summary>Bulk loads a btree from items in ascending key order (format §17.3), for tests and benchmarks.</summary>
 /// <remarks>Keeps one open block a level, so memory does not grow with the tree. Not thread safe.</remarks>
 public sealed class TreeBulkLoader
 {

@@ -43,7 +43,8 @@ public sealed class ForestCursorModelTests
     [TestCase(true, 5UL, 10UL, 3UL, 102UL, TestName = "Totals_InputAlreadyInFsRoot_IsNotAddedTwice")]
     [TestCase(false, 5UL, 0UL, 3UL, 7UL, TestName = "Totals_NoFsItemPositiveInput_IsAdded")]
     [TestCase(false, 5UL, 0UL, ulong.MaxValue, 2UL, TestName = "Totals_NoFsItemNegativeInput_WasMergedAway")]
-    public void Totals_MergeInProgress(bool hasFs, ulong inputSeq, ulong fsSeq, ulong inputCount, ulong expected)
+    public void Totals_MergeInProgress_CountEachInputOnce(
+        bool hasFs, ulong inputSeq, ulong fsSeq, ulong inputCount, ulong expected)
     {
         var sum = default(TotalsSum);
         if (hasFs)
