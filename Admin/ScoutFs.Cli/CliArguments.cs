@@ -1,0 +1,19 @@
+using System.CommandLine;
+
+namespace ScoutFs.Cli;
+
+/// <summary>Operands that several commands have, named and explained the same everywhere.</summary>
+internal static class CliArguments
+{
+    /// <summary>The metadata device.</summary>
+    public static Argument<string> Meta() => new("META")
+    {
+        Description = "Metadata device: a block device or an image file (on Windows also \\\\.\\PhysicalDriveN).",
+    };
+
+    /// <summary>The data device.</summary>
+    public static Argument<string> Data() => new("DATA")
+    {
+        Description = "Data device of the same volume: a block device or an image file.",
+    };
+}

@@ -1,0 +1,146 @@
+using System;
+using System.Collections.Frozen;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
+using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Cli;
+
+/// <summary>How commands fail (archive §12.1): diagnostics, then one line with errno, on standard error.</summary>
+internal static class CliErrors
+{
+    // Numbers and texts of Linux, also on Windows: scripts compare them.
+    private static readonly FrozenDictionary<FsError, (int Number, string Text)> Table =
+        new Dictionary<FsError, (int, string)>
+        {
+            [FsError.None] = (0, "Success"),
+            [FsError.NotFound] = (2, "No such file or directory"),
+            [FsError.Exists] = (17, "File exists"),
+            [FsError.NotDirectory] = (20, "Not a directory"),
+            [FsError.IsDirectory] = (21, "Is a directory"),
+            [FsError.Invalid] = (22, "Invalid argument"),
+            [FsError.Io] = (5, "Input/output error"),
+            [FsError.OutOfRange] = (5, "Input/output error"),
+            [FsError.Stale] = (116, "Stale file handle"),
+            [FsError.Corrupt] = (5, "Input/output error"),
+            [FsError.NoBuffers] = (12, "Cannot allocate memory"),
+            [FsError.DeviceNotFound] = (2, "No such file or directory"),
+            [FsError.AccessDenied] = (13, "Permission denied"),
+            [FsError.DeviceBusy] = (16, "Device or resource busy"),
+            [FsError.TooSmall] = (22, "Invalid argument"),
+            [FsError.ForeignSignature] = (22, "Invalid argument"),
+            [FsError.ReadOnly] = (30, "Read-only file system"),
+            [FsError.Misaligned] = (22, "Invalid argument"),
+            [FsError.Unsupported] = (95, "Operation not supported"),
+            [FsError.VolumeInUse] = (16, "Device or resource busy"),
+            [FsError.NotPermitted] = (1, "Operation not permitted"),
+            [FsError.Offline] = (61, "No data available"),
+            [FsError.Cancelled] = (4, "Interrupted system call"),
+        }.ToFrozenDictionary();
+
+    /// <summary>errno of a code, as on Linux; total, which a test proves.</summary>
+    public static int NumberOf(FsError error) => Table[error].Number;
+
+    /// <summary>The C library's text of that errno.</summary>
+    public static string TextOf(FsError error) => Table[error].Text;
+
+    /// <summary>Runs a command and reports its failure.</summary>
+    /// <param name="name">The command, for the last line.</param>
+    /// <param name="console">Where to report.</param>
+    /// <param name="failureExitCode">Exit code of a failure.</param>
+    /// <param name="run">The command.</param>
+    public static async Task<int> RunAsync(
+        string name, CliConsole console, int failureExitCode, Func<Task<int>> run)
+    {
+        FsError error;
+        try
+        {
+            return await run();
+        }
+        catch (VolumeException exception)
+        {
+            if (exception.Error != FsError.Cancelled)
+                console.Note(exception.Message);
+            error = exception.Error;
+        }
+        catch (OperationCanceledException)
+        {
+            error = FsError.Cancelled;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // From files on this side: what is exported, packed or unpacked.
+            console.Note(exception.Message);
+            error = ErrorOf(exception);
+        }
+
+        await console.Output.FlushAsync();
+        console.Note($"scoutfs: {name} failed: {TextOf(error)} ({NumberOf(error)})");
+        return error == FsError.Cancelled ? Program.ExitInterrupted : failureExitCode;
+    }
+
+    /// <summary>Reports a command line that cannot be understood (archive §12.1).</summary>
+    /// <returns>64, or 1 without a known command.</returns>
+    public static int ReportUsage(RootCommand root, ParseResult parse, string[] args, CliConsole console)
+    {
+        var command = parse.CommandResult.Command;
+        if (command == root)
+        {
+            string given = args.FirstOrDefault() ?? string.Empty;
+            console.Note($"scoutfs: unrecognized command: '{given}'");
+            WriteUsage(root, console.Error);
+            return 1;
+        }
+
+        string name = NameOf(parse);
+        var messages = parse.Errors.Select(error => error.Message).Distinct();
+        if (parse.Action is null && parse.Errors.Count == 0)
+            messages = [$"a command of the group is missing: {string.Join(", ", command.Subcommands.Select(c => c.Name))}"];
+        foreach (string message in messages)
+            console.Note($"{name}: {message}");
+        console.Note($"Try `scoutfs {name} --help' for more information.");
+        return Program.ExitUsage;
+    }
+
+    private static string NameOf(ParseResult parse)
+    {
+        var names = new Stack<string>();
+        var result = parse.CommandResult;
+        while (result?.Parent is not null)
+        {
+            names.Push(result.Command.Name);
+            result = result.Parent as System.CommandLine.Parsing.CommandResult;
+        }
+
+        return string.Join(' ', names);
+    }
+
+    private static void WriteUsage(RootCommand root, TextWriter writer)
+    {
+        writer.WriteLine("Usage: scoutfs COMMAND [OPTIONS] [OPERANDS]");
+        writer.WriteLine();
+        writer.WriteLine("Commands:");
+        int width = root.Subcommands.Max(command => command.Name.Length);
+        foreach (var command in root.Subcommands.Where(command => !command.Hidden))
+            writer.WriteLine($"  {command.Name.PadRight(width)}  {FirstSentence(command.Description)}");
+        writer.WriteLine();
+        writer.WriteLine("\"scoutfs COMMAND --help\" explains a command and shows examples.");
+    }
+
+    private static string FirstSentence(string? text)
+    {
+        int end = text?.IndexOf(". ", StringComparison.Ordinal) ?? -1;
+        return end < 0 ? text ?? string.Empty : text![..(end + 1)];
+    }
+
+    private static FsError ErrorOf(Exception exception) => exception switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => FsError.NotFound,
+        UnauthorizedAccessException => FsError.AccessDenied,
+        _ => FsError.Io,
+    };
+}
