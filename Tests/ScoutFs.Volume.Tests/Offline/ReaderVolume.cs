@@ -1,0 +1,149 @@
+using System;
+using System.Collections.Generic;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using ScoutFs.Testing;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Volume.Tests.Offline;
+
+/// <summary>A volume made of whatever items a test wants, valid or not, all in fs_root.</summary>
+internal sealed class ReaderVolume
+{
+    public const ulong TotalDataBlocks = 4096;
+
+    private const ulong Fsid = 0x726561646572;
+    private const ulong TotalMetaBlocks = 1024;
+
+    private ulong _nextBlkno = 16;
+
+    public SortedDictionary<ItemKey, byte[]> Items { get; } = [];
+
+    public ulong FormatVersion { get; set; } = 2;
+
+    public MemoryBlockDevice Meta { get; } =
+        new("meta.img", (long)TotalMetaBlocks * FormatConstants.LargeBlockBytes);
+
+    public MemoryBlockDevice Data { get; } =
+        new("data.img", (long)TotalDataBlocks * FormatConstants.SmallBlockBytes);
+
+    /// <summary>Blocks of the last tree that was written.</summary>
+    public List<ulong> TreeBlocks { get; } = [];
+
+    public static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    public ReaderVolume AddInode(ulong ino, uint mode, ulong size = 0, uint nlink = 1, uint flags = 0)
+    {
+        var inode = new InodeItem { Size = size, Mode = mode, Nlink = nlink, Flags = flags };
+        Items[Keys.Inode(ino)] = Disk.Bytes(in inode).ToArray();
+        return this;
+    }
+
+    public ReaderVolume AddDirectory(ulong ino) => AddInode(ino, FileMode.Directory | 0x1ed, nlink: 2);
+
+    public ReaderVolume AddFile(ulong ino, ulong size = 0) => AddInode(ino, FileMode.Regular | 0x1a4, size);
+
+    public ReaderVolume AddSymlink(ulong ino, string target)
+    {
+        byte[] stored = [.. Bytes(target), 0];
+        AddInode(ino, FileMode.Symlink | 0x1ff, (ulong)stored.Length);
+        for (int part = 0; part * 896 < stored.Length; part++)
+            Items[Keys.Symlink(ino, (ulong)part)] = stored[(part * 896)..Math.Min(stored.Length, (part + 1) * 896)];
+        return this;
+    }
+
+    public ReaderVolume Link(ulong dir, ulong pos, string name, ulong ino, DirentType type = DirentType.Regular) =>
+        Link(dir, pos, Bytes(name), ino, type);
+
+    public ReaderVolume Link(ulong dir, ulong pos, byte[] name, ulong ino, DirentType type, bool withBackref = true)
+    {
+        var header = new DirentHeader { Ino = ino, Hash = NameHash.Compute(name), Pos = pos, Type = (byte)type };
+        byte[] value = [.. Disk.Bytes(in header), .. name];
+        Items[Keys.Dirent(dir, header.Hash, pos)] = value;
+        Items[Keys.Readdir(dir, pos)] = value;
+        if (withBackref)
+            Items[Keys.LinkBackref(ino, dir, pos)] = value;
+        return this;
+    }
+
+    public ReaderVolume AddXattr(ulong ino, ulong id, string name, byte[] value)
+    {
+        byte[] nameBytes = Bytes(name);
+        var header = new XattrHeader { NameLen = (byte)nameBytes.Length, ValLen = (ushort)value.Length };
+        byte[] all = [.. Disk.Bytes(in header), .. nameBytes, .. value];
+        for (int part = 0; part * 896 < all.Length; part++)
+        {
+            Items[Keys.Xattr(ino, XattrName.Hash(nameBytes), id, (byte)part)] =
+                all[(part * 896)..Math.Min(all.Length, (part + 1) * 896)];
+        }
+
+        return this;
+    }
+
+    public ReaderVolume AddExtent(ulong ino, ulong logical, ulong count, ulong physical, byte flags = 0)
+    {
+        var item = new DataExtentItem { Blkno = physical, Flags = flags };
+        Items[Keys.DataExtent(ino, logical + count - 1, count)] = Disk.Bytes(in item).ToArray();
+        return this;
+    }
+
+    /// <summary>Writes the items into blocks that were not used before, and the super blocks.</summary>
+    public async Task WriteAsync(int maxItemsPerBlock = int.MaxValue)
+    {
+        TreeBlocks.Clear();
+        var loader = new TreeBulkLoader(Meta, Fsid, NextBlkno, maxItemsPerBlock);
+        foreach (var (key, value) in Items)
+            await loader.AddAsync(key, value, seq: 1);
+        var root = await loader.FinishAsync();
+        await WriteSuperAsync(Meta, SuperBlock.FlagMeta, root);
+        await WriteSuperAsync(Data, 0, root);
+
+        ulong NextBlkno()
+        {
+            TreeBlocks.Add(_nextBlkno);
+            return _nextBlkno++;
+        }
+    }
+
+    /// <summary>Destroys the blocks of the last tree that was written.</summary>
+    public async Task OverwriteTreeAsync()
+    {
+        foreach (ulong blkno in TreeBlocks)
+        {
+            _ = await Meta.WriteAsync(
+                (long)blkno * FormatConstants.LargeBlockBytes,
+                new byte[FormatConstants.LargeBlockBytes],
+                CancellationToken.None);
+        }
+    }
+
+    public async Task<OfflineVolume> OpenAsync(int maxItemsPerBlock = int.MaxValue)
+    {
+        await WriteAsync(maxItemsPerBlock);
+        return await OfflineVolume.OpenAsync(Meta, Data, 4 << 20, CancellationToken.None);
+    }
+
+    private async Task WriteSuperAsync(MemoryBlockDevice device, ulong flags, BtreeRoot root)
+    {
+        byte[] block = new byte[FormatConstants.SmallBlockBytes];
+        Fill();
+        _ = await SmallBlocks.WriteAsync(device, FormatConstants.SuperBlkno, block, CancellationToken.None);
+
+        void Fill()
+        {
+            ref var super = ref Disk.Ref<SuperBlock>(block.AsSpan());
+            super.Header.Magic = (uint)BlockMagic.Super;
+            super.Header.Fsid = Fsid;
+            super.Header.Blkno = FormatConstants.SuperBlkno;
+            super.FormatVersion = FormatVersion;
+            super.Flags = flags;
+            super.TotalMetaBlocks = TotalMetaBlocks;
+            super.TotalDataBlocks = TotalDataBlocks;
+            super.FsRoot = root;
+        }
+    }
+}
