@@ -8,7 +8,7 @@ namespace ScoutFs.Volume.Blocks;
 
 /// <summary>A sparse device in memory: chunks that were never written read as zeros and take no memory.</summary>
 /// <remarks>Completes synchronously. Thread safe through one latch; made for tests, samples and benchmarks.</remarks>
-public sealed class MemoryBlockDevice : IBlockDevice
+public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
 {
     private const int ChunkBytes = 65536;
 
@@ -102,6 +102,26 @@ public sealed class MemoryBlockDevice : IBlockDevice
 
     /// <inheritdoc/>
     public ValueTask<FsError> FlushAsync(CancellationToken cancellationToken) => new(FsError.None);
+
+    /// <inheritdoc/>
+    public bool TryFindAllocated(long fromBytes, out long startBytes, out long endBytes)
+    {
+        lock (_latch)
+        {
+            long chunks = (SizeBytes + ChunkBytes - 1) / ChunkBytes;
+            for (long chunk = fromBytes / ChunkBytes; chunk < chunks; chunk++)
+            {
+                if (!_chunks.ContainsKey(chunk))
+                    continue;
+                startBytes = Math.Max(fromBytes, chunk * ChunkBytes);
+                endBytes = Math.Min(SizeBytes, (chunk + 1) * ChunkBytes);
+                return true;
+            }
+        }
+
+        startBytes = endBytes = SizeBytes;
+        return false;
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
