@@ -54,14 +54,26 @@ internal sealed class Crc32CTests
     public void Compute_XattrName_MatchesFormat(string name, uint expected) =>
         Assert.That(Crc32C.Compute(Encoding.ASCII.GetBytes(name)), Is.EqualTo(expected));
 
-    [Test]
-    public void PowerOfX_OfMessageLength_ShiftsRegister()
+    [TestCase(16)]
+    [TestCase(32)]
+    [TestCase(48)]
+    [TestCase(64)]
+    [TestCase(128)]
+    [TestCase(256)]
+    public void FoldKey_Distance_IsPowerOfX(int distanceBytes)
     {
-        // A register of x^0 after n zero bits is x^n mod P; 8n bits of zeros go through one bit at a time.
-        byte[] zeros = new byte[100];
-        for (int count = 0; count <= zeros.Length; count++)
-            Assert.That(Crc32C.PowerOfX(8 * count), Is.EqualTo(OneBitAtATime(0x80000000, zeros.AsSpan(0, count))));
+        var key = Crc32C.FoldKey(distanceBytes);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(key[0], Is.EqualTo(ShiftConstant((8 * distanceBytes) + 64)));
+            Assert.That(key[1], Is.EqualTo(ShiftConstant(8 * distanceBytes)));
+        }
     }
+
+    [TestCase(1, Crc32C.OneStream)]
+    [TestCase(2, Crc32C.TwoStreams)]
+    public void StreamConstant_Streams_IsPowerOfX(int streams, uint constant) =>
+        Assert.That(constant, Is.EqualTo(ShiftConstant(streams * 8 * Crc32C.StreamBytes)));
 
     [Test]
     public void Append_EveryShortLength_EqualsBitwise([Values] Variant variant)
@@ -177,6 +189,15 @@ internal sealed class Crc32CTests
         };
         if (!canRun)
             Assert.Ignore("This CPU cannot run the variant.");
+    }
+
+    /// <summary>x^(bits-33) mod P, reflected: x^0 is the highest bit, and each further power shifts down by one.</summary>
+    private static uint ShiftConstant(int bits)
+    {
+        uint power = 0x80000000;
+        for (int i = 0; i < bits - 33; i++)
+            power = (power & 1) != 0 ? (power >> 1) ^ 0x82f63b78 : power >> 1;
+        return power;
     }
 
     /// <summary>The definition of format §3, as dumb as it gets.</summary>

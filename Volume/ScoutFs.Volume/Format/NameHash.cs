@@ -18,8 +18,13 @@ public static class NameHash
     /// <summary>Greatest step at which the eight fingerprint bits of a group lie within one 64 bit word.</summary>
     private const int MaxWordStep = 8;
 
-    /// <summary>By step: the bits of a big-endian word that the fingerprint takes, the highest first.</summary>
-    private static readonly ulong[] StepMasks = MakeStepMasks();
+    /// <summary>By step 1..8: the highest bit of a big-endian word and every step-th after it, eight in all.</summary>
+    private static ReadOnlySpan<ulong> StepMasks =>
+    [
+        0, 0xff00000000000000, 0xaaaa000000000000,
+        0x9249240000000000, 0x8888888800000000, 0x8421084210000000,
+        0x8208208208200000, 0x8102040810204000, 0x8080808080808080,
+    ];
 
     /// <summary>Hash of a name.</summary>
     /// <param name="name">The bytes of the name as stored, 0..255.</param>
@@ -36,14 +41,15 @@ public static class NameHash
             return first;
         }
 
-        // 8 * length bits / 32: the division may round down, so the last bytes of a name may have no part.
+        // 8 * length / 32 bits: the division may round down, so the last bytes of a name may have no part. Eight
+        // fingerprint bits are spread over exactly step bytes, a group; there are four.
         int step = name.Length / 4;
         return step <= MaxWordStep && Bmi2.X64.IsSupported
             ? FingerprintByWord(name, step)
-            : FingerprintByBit(name, step);
+            : FingerprintByGroups(name, step);
     }
 
-    /// <summary>Eight fingerprint bits at a time: they are spread over exactly <c>step</c> bytes, one group.</summary>
+    /// <summary>Small steps, where the CPU can extract bits: one group at a time.</summary>
     private static uint FingerprintByWord(ReadOnlySpan<byte> name, int step)
     {
         ulong mask = StepMasks[step];
@@ -59,27 +65,23 @@ public static class NameHash
         return (uint)fingerprint;
     }
 
-    /// <summary>
-    /// One bit at a time, for long names and other CPUs. The steps do not depend on each other, so most of them run
-    /// while the multiplications of FNV-1a wait for one another.
-    /// </summary>
-    private static uint FingerprintByBit(ReadOnlySpan<byte> name, int step)
+    /// <summary>Any step and CPU: the same bit of all four groups at a time, each group in a byte of its own.</summary>
+    private static uint FingerprintByGroups(ReadOnlySpan<byte> name, int step)
     {
+        var first = name[..step];
+        var second = name.Slice(step, step);
+        var third = name.Slice(2 * step, step);
+        var fourth = name.Slice(3 * step, step);
         uint fingerprint = 0;
-        for (int bit = 0; bit < 32 * step; bit += step)
-            fingerprint = (fingerprint << 1) | (((uint)name[bit >> 3] >> (~bit & 7)) & 1);
-        return fingerprint;
-    }
-
-    private static ulong[] MakeStepMasks()
-    {
-        var masks = new ulong[MaxWordStep + 1];
-        for (int step = 1; step < masks.Length; step++)
+        for (int bit = 0; bit < 8 * step; bit += step)
         {
-            for (int i = 0; i < 8; i++)
-                masks[step] |= 1UL << (63 - (i * step));
+            int at = bit >> 3;
+            uint bytes = (uint)((first[at] << 24) | (second[at] << 16) | (third[at] << 8) | fourth[at]);
+
+            // Bit 0 is a byte's highest. Eight bits go into each byte, so none is shifted into the next one.
+            fingerprint = (fingerprint << 1) | ((bytes >> (~bit & 7)) & 0x01010101);
         }
 
-        return masks;
+        return fingerprint;
     }
 }

@@ -24,8 +24,11 @@ namespace ScoutFs.Volume.Primitives;
 /// power too many, because the product has only 127 bits.</item>
 /// <item>A 32 bit remainder r, zero-extended to a reflected 64 bit word, stands for r·x^32.</item>
 /// </list>
-/// <para>Multiplying by x^n therefore takes the constant x^(n-33) mod P: 1 for fact 2, 32 for fact 3. See
-/// <see cref="PowerOfX"/>.</para>
+/// <para>Multiplying by x^n therefore takes the constant x^(n-33) mod P: 1 for fact 2, 32 for fact 3.</para>
+/// <para>Code. The sums of the fold loops must stay in registers, but no vector register survives a call: with a single
+/// call in the method, be it the check that a static field is initialised, the JIT may keep a sum on the stack
+/// throughout, which makes the loop two to five times slower. Hence the constants are literals (a test derives them),
+/// and each fold is a method of its own that calls nothing and is not inlined.</para>
 /// <para>Contract: pure, any thread, no allocation.</para>
 /// </remarks>
 public static class Crc32C
@@ -33,22 +36,16 @@ public static class Crc32C
     /// <summary>Register of the empty message.</summary>
     public const uint Initial = 0xffffffff;
 
-    /// <summary>P without its x^32 term, reflected.</summary>
-    private const uint Polynomial = 0x82f63b78;
-
-    /// <summary>By how many powers a multiplication constant is short of the shift it makes (facts 2 and 3).</summary>
-    private const int ConstantBias = 33;
-
     /// <summary>
     /// Bytes of each of the three streams that are run through the CRC instruction side by side. The instruction takes
     /// three cycles but starts every cycle, so three streams keep it busy. Three times 1360 is the most that fits into
     /// the 4092 bytes of a small block that its checksum covers and is a multiple of 16; in a large block it is passed
     /// sixteen times, which makes the cost of joining the streams vanish.
     /// </summary>
-    private const int StreamBytes = 1360;
+    internal const int StreamBytes = 1360;
 
     /// <summary>Below this many bytes the CRC instruction alone is faster than a fold with its start and end.</summary>
-    private const int MinFoldBytes = 128;
+    private const int MinFoldBytes = 192;
 
     /// <summary>From this many bytes on it pays to align the loads first.</summary>
     private const int MinAlignBytes = 1024;
@@ -56,15 +53,11 @@ public static class Crc32C
     /// <summary>Independent sums per fold loop: enough to cover the latency of the carryless multiplication.</summary>
     private const int Sums = 4;
 
-    private static readonly uint OneStream = ShiftConstant(8 * StreamBytes);
-    private static readonly uint TwoStreams = ShiftConstant(2 * 8 * StreamBytes);
+    /// <summary>Moves a register on by one stream: x^(8·1360-33) mod P.</summary>
+    internal const uint OneStream = 0x3f70cc6f;
 
-    private static readonly FoldKey Fold16Bytes = new(16);
-    private static readonly FoldKey Fold32Bytes = new(32);
-    private static readonly FoldKey Fold48Bytes = new(48);
-    private static readonly FoldKey Fold64Bytes = new(64);
-    private static readonly FoldKey Fold128Bytes = new(Sums * 32);
-    private static readonly FoldKey Fold256Bytes = new(Sums * 64);
+    /// <summary>Moves a register on by two streams: x^(16·1360-33) mod P.</summary>
+    internal const uint TwoStreams = 0x5aa1f3cf;
 
     /// <summary>True when the interleaved variant can run: CRC instruction and carryless multiplication.</summary>
     internal static bool CanInterleave =>
@@ -147,7 +140,7 @@ public static class Crc32C
         return AppendSerial(register, bytes);
     }
 
-    /// <summary>Folds with 256 bit carryless multiplications, four sums of 32 bytes at a time.</summary>
+    /// <summary>Folds with 256 bit carryless multiplications.</summary>
     /// <remarks>Needs <see cref="CanFold256"/> and 32 bytes or more.</remarks>
     internal static uint AppendFold256(uint register, ReadOnlySpan<byte> bytes)
     {
@@ -155,46 +148,12 @@ public static class Crc32C
         int head = CountUntilAligned(bytes, Vector256<byte>.Count);
         register = AppendSerial(register, bytes[..head]);
         bytes = bytes[head..];
-        ref byte source = ref MemoryMarshal.GetReference(bytes);
-        nuint end = (nuint)bytes.Length;
-        nuint offset = 32;
-
-        // The register is added to the first four bytes: that is what makes it the state before them.
-        var sum = Load256(ref source, 0) ^ Vector256.CreateScalar((ulong)register);
-        if (end >= 2 * Sums * 32)
-        {
-            var key = Fold128Bytes.Broadcast256();
-            var sum1 = Load256(ref source, 32);
-            var sum2 = Load256(ref source, 64);
-            var sum3 = Load256(ref source, 96);
-            for (offset = Sums * 32; offset + (Sums * 32) <= end; offset += Sums * 32)
-            {
-                sum = Fold(sum, key) ^ Load256(ref source, offset);
-                sum1 = Fold(sum1, key) ^ Load256(ref source, offset + 32);
-                sum2 = Fold(sum2, key) ^ Load256(ref source, offset + 64);
-                sum3 = Fold(sum3, key) ^ Load256(ref source, offset + 96);
-            }
-
-            var step = Fold32Bytes.Broadcast256();
-            sum = Fold(sum, step) ^ sum1;
-            sum = Fold(sum, step) ^ sum2;
-            sum = Fold(sum, step) ^ sum3;
-        }
-
-        var next = Fold32Bytes.Broadcast256();
-        for (; offset + 32 <= end; offset += 32)
-            sum = Fold(sum, next) ^ Load256(ref source, offset);
-
-        // The lower half lies 16 bytes before the upper one.
-        var low = sum.GetLower();
-        var key16 = Fold16Bytes.Lane();
-        register = Reduce(
-            Pclmulqdq.CarrylessMultiply(low, key16, 0x00) ^ Pclmulqdq.CarrylessMultiply(low, key16, 0x11) ^
-            sum.GetUpper());
-        return AppendSerial(register, bytes[(int)offset..]);
+        int whole = bytes.Length & -Vector256<byte>.Count;
+        register = Fold256(register, ref MemoryMarshal.GetReference(bytes), (nuint)whole);
+        return AppendSerial(register, bytes[whole..]);
     }
 
-    /// <summary>Folds with 512 bit carryless multiplications, four sums of 64 bytes at a time.</summary>
+    /// <summary>Folds with 512 bit carryless multiplications.</summary>
     /// <remarks>Needs <see cref="CanFold512"/> and 64 bytes or more.</remarks>
     internal static uint AppendFold512(uint register, ReadOnlySpan<byte> bytes)
     {
@@ -202,57 +161,113 @@ public static class Crc32C
         int head = CountUntilAligned(bytes, Vector512<byte>.Count);
         register = AppendSerial(register, bytes[..head]);
         bytes = bytes[head..];
-        ref byte source = ref MemoryMarshal.GetReference(bytes);
-        nuint end = (nuint)bytes.Length;
+        int whole = bytes.Length & -Vector512<byte>.Count;
+        register = Fold512(register, ref MemoryMarshal.GetReference(bytes), (nuint)whole);
+        return AppendSerial(register, bytes[whole..]);
+    }
+
+    /// <summary>The two constants that move 16 bytes on by a distance, one for each half.</summary>
+    /// <param name="distanceBytes">16, 32, 48, 64, 128 or 256; a constant, so that the choice vanishes.</param>
+    /// <remarks>
+    /// Element 0 is for the first eight bytes, which stand 64 powers higher: x^(8·distance+64-33) mod P; element 1 is
+    /// for the last eight: x^(8·distance-33) mod P.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<ulong> FoldKey(int distanceBytes) => distanceBytes switch
+    {
+        16 => Vector128.Create(0xf20c0dfeul, 0x493c7d27ul),
+        32 => Vector128.Create(0x3da6d0cbul, 0xba4fc28eul),
+        48 => Vector128.Create(0x1c291d04ul, 0xddc0152bul),
+        64 => Vector128.Create(0x740eef02ul, 0x9e4addf8ul),
+        128 => Vector128.Create(0x6992cea2ul, 0x0d3b6092ul),
+        256 => Vector128.Create(0xdcb17aa4ul, 0xb9e02b86ul),
+        _ => throw new ArgumentOutOfRangeException(nameof(distanceBytes)),
+    };
+
+    /// <summary>Four sums of 32 bytes at a time, then one.</summary>
+    /// <param name="register">Register before the bytes.</param>
+    /// <param name="source">The first byte.</param>
+    /// <param name="end">Number of bytes, a multiple of 32 other than zero.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint Fold256(uint register, ref byte source, nuint end)
+    {
+        var step = Vector256.Create(FoldKey(32), FoldKey(32));
+        nuint offset = 32;
+
+        // The register is added to the first four bytes: that is what makes it the state before them.
+        var sum = Load256(ref source, 0) ^ Vector256.CreateScalar((ulong)register);
+        if (end >= 2 * Sums * 32)
+        {
+            var stride = Vector256.Create(FoldKey(Sums * 32), FoldKey(Sums * 32));
+            var sum1 = Load256(ref source, 32);
+            var sum2 = Load256(ref source, 64);
+            var sum3 = Load256(ref source, 96);
+            for (offset = Sums * 32; offset + (Sums * 32) <= end; offset += Sums * 32)
+            {
+                sum = Move(sum, stride) ^ Load256(ref source, offset);
+                sum1 = Move(sum1, stride) ^ Load256(ref source, offset + 32);
+                sum2 = Move(sum2, stride) ^ Load256(ref source, offset + 64);
+                sum3 = Move(sum3, stride) ^ Load256(ref source, offset + 96);
+            }
+
+            sum = Move(sum, step) ^ sum1;
+            sum = Move(sum, step) ^ sum2;
+            sum = Move(sum, step) ^ sum3;
+        }
+
+        for (; offset < end; offset += 32)
+            sum = Move(sum, step) ^ Load256(ref source, offset);
+
+        // The lower half lies 16 bytes before the upper one; the zero key drops the upper one from the product, and it
+        // is added as it is.
+        var lower = Move(sum, Vector256.Create(FoldKey(16), Vector128<ulong>.Zero)).GetLower();
+        return Reduce(lower ^ sum.GetUpper());
+    }
+
+    /// <summary>Four sums of 64 bytes at a time, then one.</summary>
+    /// <param name="register">Register before the bytes.</param>
+    /// <param name="source">The first byte.</param>
+    /// <param name="end">Number of bytes, a multiple of 64 other than zero.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint Fold512(uint register, ref byte source, nuint end)
+    {
+        var halfStep = Vector256.Create(FoldKey(64), FoldKey(64));
+        var step = Vector512.Create(halfStep, halfStep);
         nuint offset = 64;
 
         // The register is added to the first four bytes: that is what makes it the state before them.
         var sum = Load512(ref source, 0) ^ Vector512.CreateScalar((ulong)register);
         if (end >= 2 * Sums * 64)
         {
-            var key = Fold256Bytes.Broadcast512();
+            var halfStride = Vector256.Create(FoldKey(Sums * 64), FoldKey(Sums * 64));
+            var stride = Vector512.Create(halfStride, halfStride);
             var sum1 = Load512(ref source, 64);
             var sum2 = Load512(ref source, 128);
             var sum3 = Load512(ref source, 192);
             for (offset = Sums * 64; offset + (Sums * 64) <= end; offset += Sums * 64)
             {
-                sum = Fold(sum, key) ^ Load512(ref source, offset);
-                sum1 = Fold(sum1, key) ^ Load512(ref source, offset + 64);
-                sum2 = Fold(sum2, key) ^ Load512(ref source, offset + 128);
-                sum3 = Fold(sum3, key) ^ Load512(ref source, offset + 192);
+                sum = Move(sum, stride) ^ Load512(ref source, offset);
+                sum1 = Move(sum1, stride) ^ Load512(ref source, offset + 64);
+                sum2 = Move(sum2, stride) ^ Load512(ref source, offset + 128);
+                sum3 = Move(sum3, stride) ^ Load512(ref source, offset + 192);
             }
 
-            var step = Fold64Bytes.Broadcast512();
-            sum = Fold(sum, step) ^ sum1;
-            sum = Fold(sum, step) ^ sum2;
-            sum = Fold(sum, step) ^ sum3;
+            sum = Move(sum, step) ^ sum1;
+            sum = Move(sum, step) ^ sum2;
+            sum = Move(sum, step) ^ sum3;
         }
 
-        var next = Fold64Bytes.Broadcast512();
-        for (; offset + 64 <= end; offset += 64)
-            sum = Fold(sum, next) ^ Load512(ref source, offset);
+        for (; offset < end; offset += 64)
+            sum = Move(sum, step) ^ Load512(ref source, offset);
 
         // The first three of the four 16 byte lanes move on to the last one, each by its own distance; the zero key
         // drops the last lane from the product, and it is added as it is.
-        var lanes = Fold(sum, Vector512.Create(
-            Vector256.Create(Fold48Bytes.Lane(), Fold32Bytes.Lane()),
-            Vector256.Create(Fold16Bytes.Lane(), Vector128<ulong>.Zero)));
+        var lanes = Move(sum, Vector512.Create(
+            Vector256.Create(FoldKey(48), FoldKey(32)),
+            Vector256.Create(FoldKey(16), Vector128<ulong>.Zero)));
         var half = lanes.GetLower() ^ lanes.GetUpper();
-        register = Reduce(half.GetLower() ^ half.GetUpper() ^ sum.GetUpper().GetUpper());
-        return AppendSerial(register, bytes[(int)offset..]);
+        return Reduce(half.GetLower() ^ half.GetUpper() ^ sum.GetUpper().GetUpper());
     }
-
-    /// <summary>x^exponent mod P, reflected: x^0 is the highest bit, each further power is one lower.</summary>
-    internal static uint PowerOfX(int exponent)
-    {
-        uint power = 0x80000000;
-        for (int i = 0; i < exponent; i++)
-            power = (power & 1) != 0 ? (power >> 1) ^ Polynomial : power >> 1;
-        return power;
-    }
-
-    /// <summary>The constant that moves a stretch of the message on by so many bits.</summary>
-    private static uint ShiftConstant(int bits) => PowerOfX(bits - ConstantBias);
 
     /// <summary>
     /// Bytes before the next aligned address, to be taken in first so that no load of the main loop straddles two
@@ -290,38 +305,18 @@ public static class Crc32C
         : Pclmulqdq.CarrylessMultiply(
             Vector128.CreateScalar((ulong)left), Vector128.CreateScalar((ulong)right), 0x00).ToScalar();
 
+    /// <summary>Moves each 16 bytes of a sum on by the distance of its key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<ulong> Fold(Vector256<ulong> sum, Vector256<ulong> key) =>
+    private static Vector256<ulong> Move(Vector256<ulong> sum, Vector256<ulong> key) =>
         Pclmulqdq.V256.CarrylessMultiply(sum, key, 0x00) ^ Pclmulqdq.V256.CarrylessMultiply(sum, key, 0x11);
 
+    /// <summary>Moves each 16 bytes of a sum on by the distance of its key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<ulong> Fold(Vector512<ulong> sum, Vector512<ulong> key) =>
+    private static Vector512<ulong> Move(Vector512<ulong> sum, Vector512<ulong> key) =>
         Pclmulqdq.V512.CarrylessMultiply(sum, key, 0x00) ^ Pclmulqdq.V512.CarrylessMultiply(sum, key, 0x11);
 
     /// <summary>The register after a message of 16 bytes that came to the initial register zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Reduce(Vector128<ulong> sum) =>
         BitOperations.Crc32C(BitOperations.Crc32C(0, sum.GetElement(0)), sum.GetElement(1));
-
-    /// <summary>The two constants that move 16 bytes on by a distance.</summary>
-    private readonly struct FoldKey
-    {
-        /// <summary>For the first eight bytes, which stand 64 powers higher.</summary>
-        private readonly ulong _first;
-
-        /// <summary>For the last eight bytes.</summary>
-        private readonly ulong _last;
-
-        public FoldKey(int distanceBytes)
-        {
-            _first = ShiftConstant((8 * distanceBytes) + 64);
-            _last = ShiftConstant(8 * distanceBytes);
-        }
-
-        public Vector128<ulong> Lane() => Vector128.Create(_first, _last);
-
-        public Vector256<ulong> Broadcast256() => Vector256.Create(Lane(), Lane());
-
-        public Vector512<ulong> Broadcast512() => Vector512.Create(Broadcast256(), Broadcast256());
-    }
 }

@@ -26,9 +26,20 @@ public static class Fnv1a
     /// <summary>Bytes of an item key (format §6.1).</summary>
     private const int KeyBytes = 32;
 
-    /// <summary>Powers 0..8 of the primes, by the number of zero bytes at the end of an eight byte word.</summary>
-    private static readonly uint[] Powers32 = MakePowers32();
-    private static readonly ulong[] Powers64 = MakePowers64();
+    /// <summary>Powers 0..8 of the prime, by the number of zero bytes at the end of an eight byte word.</summary>
+    private static ReadOnlySpan<uint> Powers32 =>
+    [
+        1, Prime32, 0x26027a69, 0x3ee6b34b, 0x502c3f11,
+        0x46a747c3, 0xfc55f7f9, 0x34555cfb, 0x5d615f21,
+    ];
+
+    /// <summary>Powers 0..8 of the prime, by the number of zero bytes at the end of an eight byte word.</summary>
+    private static ReadOnlySpan<ulong> Powers64 =>
+    [
+        1, Prime64, 0x000366000002e329,
+        0x08a97b0004e7feab, 0x9ffaac085635bc91, 0x0caee32a7d4f6a63,
+        0xdc966432edf1c639, 0xc5527b8a51d3d2db, 0x1efac7090aef4a21,
+    ];
 
     /// <summary>32 bit hash of the bytes.</summary>
     public static uint Hash32(ReadOnlySpan<byte> bytes)
@@ -76,23 +87,5 @@ public static class Fnv1a
         for (; word != 0; word >>= 8)
             hash = (hash ^ (byte)word) * Prime64;
         return hash * Powers64[zeroBytes];
-    }
-
-    private static uint[] MakePowers32()
-    {
-        var powers = new uint[sizeof(ulong) + 1];
-        powers[0] = 1;
-        for (int i = 1; i < powers.Length; i++)
-            powers[i] = powers[i - 1] * Prime32;
-        return powers;
-    }
-
-    private static ulong[] MakePowers64()
-    {
-        var powers = new ulong[sizeof(ulong) + 1];
-        powers[0] = 1;
-        for (int i = 1; i < powers.Length; i++)
-            powers[i] = powers[i - 1] * Prime64;
-        return powers;
     }
 }
