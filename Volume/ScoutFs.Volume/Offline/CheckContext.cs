@@ -71,6 +71,16 @@ internal sealed class CheckContext : IDisposable
     /// <summary>Items seen, for progress.</summary>
     public long Items { get; set; }
 
+    /// <summary>A context for looking at something again: reports nothing, accounts elsewhere, has its own small cache.</summary>
+    public CheckContext Quietly() => new(
+        Meta,
+        Super,
+        SilentFindings.Instance,
+        new CheckOptions { CacheBytes = 4 << 20 },
+        new MetaAccounting(Accounting.TotalBlocks),
+        sources: 1,
+        progress: null);
+
     /// <summary>Names what is being done.</summary>
     public void Enter(string phase)
     {
