@@ -99,7 +99,11 @@ internal static class CliErrors
         string name = NameOf(parse);
         var messages = parse.Errors.Select(error => error.Message).Distinct();
         if (parse.Action is null && parse.Errors.Count == 0)
-            messages = [$"a command of the group is missing: {string.Join(", ", command.Subcommands.Select(c => c.Name))}"];
+        {
+            string known = string.Join(", ", command.Subcommands.Select(c => c.Name));
+            messages = [$"a command of the group is missing: {known}"];
+        }
+
         foreach (string message in messages)
             console.Note($"{name}: {message}");
         console.Note($"Try `scoutfs {name} --help' for more information.");

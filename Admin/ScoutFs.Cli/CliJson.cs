@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace ScoutFs.Cli;
 
 /// <summary>Output for programs: <c>--json</c>.</summary>
-/// <remarks>Names and numbers are written as they are; 64 bit numbers are JSON numbers, to be read as integers.</remarks>
+/// <remarks>64 bit numbers are JSON numbers, to be read as integers.</remarks>
 internal static class CliJson
 {
     // Output goes to programs and files, never into HTML, so only what JSON itself asks for is escaped.

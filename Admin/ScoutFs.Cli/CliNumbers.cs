@@ -5,13 +5,12 @@ using System.Globalization;
 
 namespace ScoutFs.Cli;
 
-/// <summary>Numbers and sizes on command lines and in messages (archive §12.1).</summary>
+/// <summary>Numbers and sizes on command lines (archive §12.1).</summary>
 internal static class CliNumbers
 {
     private const string Suffixes = "KMGTP";
-    private static readonly string[] Units = ["B", "KB", "MB", "GB", "TB", "PB", "EB"];
 
-    /// <summary>Reads a number: decimal, 0x hexadecimal, 0 octal; negative numbers wrap, -1 being the greatest.</summary>
+    /// <summary>Reads a number: decimal, 0x hexadecimal, 0 octal; negative ones wrap, -1 is the greatest.</summary>
     /// <param name="text">What was typed.</param>
     /// <param name="value">The number.</param>
     /// <returns>Null, or what is wrong with it.</returns>
@@ -66,26 +65,6 @@ internal static class CliNumbers
     /// <param name="aliases">Short names.</param>
     public static Option<ulong?> SizeOption(string helpName, string name, params string[] aliases) =>
         new(name, aliases) { HelpName = helpName, CustomParser = result => Parse(result, isSize: true) };
-
-    /// <summary>A number of bytes as messages have it, <c>64.00 GB</c>: powers of 1024, two decimals.</summary>
-    public static string Size(ulong bytes, string separator = " ")
-    {
-        int unit = 0;
-        decimal value = bytes;
-        while (value >= 1024 && unit < Units.Length - 1)
-        {
-            value /= 1024;
-            unit++;
-        }
-
-        return string.Create(CultureInfo.InvariantCulture, $"{value:F2}{separator}{Units[unit]}");
-    }
-
-    /// <summary>A count with the size it stands for, <c>1048576 (64.00 GB)</c>.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="unitBytes">Bytes of one.</param>
-    public static string CountAndSize(ulong count, int unitBytes) => string.Create(
-        CultureInfo.InvariantCulture, $"{count} ({Size(checked(count * (ulong)unitBytes))})");
 
     private static ulong? Parse(ArgumentResult result, bool isSize)
     {

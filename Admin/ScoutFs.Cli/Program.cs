@@ -8,7 +8,7 @@ using System.Threading.Tasks;
 
 namespace ScoutFs.Cli;
 
-/// <summary>The program <c>scoutfs</c>: registers the commands, runs one, turns what happened into an exit code.</summary>
+/// <summary>The program <c>scoutfs</c>: registers the commands, runs one, answers an exit code.</summary>
 /// <remarks>
 /// Exit codes: 0 success; 1 the command failed, or there is no such command; 64 wrong usage; 130 interrupted. A command
 /// may have codes of its own, which its help names (<c>check</c> does).
