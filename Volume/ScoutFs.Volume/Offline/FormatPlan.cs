@@ -40,7 +40,7 @@ public sealed record FormatPlan
     /// <summary>Smallest device without <see cref="FormatRequest.AllowSmall"/>: 64 GiB.</summary>
     public const ulong MinDeviceBytes = 64UL << 30;
 
-    /// <summary>Metadata blocks that even the smallest volume needs: 1031 used ones and one for each free tree.</summary>
+    /// <summary>Metadata blocks of the smallest volume: 1031 used ones and one for each free tree.</summary>
     public const ulong MinMetaBlocks = 1033;
 
     /// <summary>Data blocks of the smallest volume: 64 reserved ones and a free one.</summary>
@@ -167,7 +167,8 @@ public sealed record FormatPlan
 
         if (bytes >= MinDeviceBytes)
             return;
-        string text = $"{SizeText.OfCount(bytes, 1)} too small for min {SizeText.OfCount(MinDeviceBytes, 1)} {role} device";
+        string least = SizeText.OfCount(MinDeviceBytes, 1);
+        string text = $"{SizeText.OfCount(bytes, 1)} too small for min {least} {role} device";
         if (!request.AllowSmall)
         {
             throw new VolumeException(
@@ -186,8 +187,8 @@ public sealed record FormatPlan
             FsError.Invalid,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"data_alloc_zone_blocks {zone} is outside {least} to {dataBlocks}: zones have at least 4 GiB, there are ")
-            + $"at most {FormatConstants.DataZones} of them, and none is larger than the data device.");
+                $"data_alloc_zone_blocks {zone} is outside {least} to {dataBlocks}: zones have at least 4 GiB, ")
+            + $"there are at most {FormatConstants.DataZones} of them, and none is larger than the data device.");
     }
 
     private static ulong RandomFsid(Prng random)

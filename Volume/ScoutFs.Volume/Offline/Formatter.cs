@@ -10,10 +10,10 @@ namespace ScoutFs.Volume.Offline;
 
 /// <summary>Writes an empty volume: mkfs (format §15).</summary>
 /// <remarks>
-/// <para>Order of writes: 1. an old super block of the metadata device is zeroed and flushed; 2. all metadata blocks and
-/// quorum blocks, flushed; 3. the data device's super block, flushed; 4. the metadata device's super block, flushed. A
-/// volume is recognised by the metadata device's super block alone, so a crash leaves no volume or a whole one, and never
-/// an old super block over new blocks.</para>
+/// <para>Order of writes: 1. an old super block of the metadata device is zeroed and flushed; 2. all metadata blocks
+/// and quorum blocks, flushed; 3. the data device's super block, flushed; 4. the metadata device's super block,
+/// flushed. A volume is recognised by the metadata device's super block alone, so a crash leaves no volume or a whole
+/// one, and never an old super block over new blocks.</para>
 /// <para>Nothing else is written: free blocks, and whatever lies in the first 64 KiB, stay as they are.</para>
 /// </remarks>
 public static class Formatter
@@ -95,11 +95,11 @@ public static class Formatter
         };
         inode.Atime = inode.Ctime = inode.Mtime = inode.Crtime = TimespecOf(plan.Created);
         int bytes = plan.FormatVersion == 1 ? InodeItem.Version1Bytes : InodeItem.Version2Bytes;
+        var value = Disk.Bytes(in inode).ToArray().AsSpan(0, bytes);
 
         var builder = new BtreeBlockBuilder(block, level: 0);
         Invariant.Require(builder.TryAdd(Keys.MetaSeqIndex(0, FormatConstants.RootIno), BlockSeq, 0, default));
-        Invariant.Require(
-            builder.TryAdd(Keys.Inode(FormatConstants.RootIno), BlockSeq, 0, Disk.Bytes(in inode).ToArray().AsSpan(0, bytes)));
+        Invariant.Require(builder.TryAdd(Keys.Inode(FormatConstants.RootIno), BlockSeq, 0, value));
         builder.Finish(plan.Fsid, FsRootBlkno, BlockSeq);
     }
 

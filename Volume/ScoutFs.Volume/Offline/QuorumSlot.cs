@@ -30,7 +30,8 @@ public readonly record struct QuorumSlot(int Nr, uint Address, ushort Port)
             return false;
         foreach (string part in parts)
         {
-            if (part.Length > 3 || !byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out byte value))
+            bool isByte = byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out byte value);
+            if (!isByte || part.Length > 3)
                 return false;
             address = (address << 8) | value;
         }

@@ -17,9 +17,9 @@ public readonly record struct VolumeProblem(FsError Error, string Sentence);
 /// <remarks>
 /// <para>All of them refuse a volume that is in use or needs recovery: a mounted server would overwrite the metadata
 /// device's super block with its own idea of it.</para>
-/// <para>A super block is rewritten as a whole 4096 byte block, which is the unit that devices write atomically: a crash
-/// leaves the old or the new one. Bytes without a meaning here (tails of quorum slots, the rest of the block) are kept;
-/// the header's seq becomes 1, as offline tools have it.</para>
+/// <para>A super block is rewritten as a whole 4096 byte block, which is the unit that devices write atomically: a
+/// crash leaves the old or the new one. Bytes without a meaning here (tails of quorum slots, the rest of the block) are
+/// kept; the header's seq becomes 1, as offline tools have it.</para>
 /// </remarks>
 public static class VolumeEdits
 {
@@ -63,8 +63,8 @@ public static class VolumeEdits
     /// <exception cref="VolumeException">The version is unknown or lower, the volume is in use, …</exception>
     /// <remarks>
     /// The data device is written first. Mounts want equal versions, so a crash in between leaves a volume that nobody
-    /// mounts, and therefore one that nobody has used under the new version; running the command again sees the lower of
-    /// the two versions, and finishes.
+    /// mounts, and therefore one that nobody has used under the new version; running the command again sees the lower
+    /// of the two versions, and finishes.
     /// </remarks>
     public static async ValueTask<(SuperBlock Super, bool IsChanged)> ChangeFormatVersionAsync(
         IBlockDevice meta, IBlockDevice data, ulong version, CancellationToken cancellationToken)
@@ -92,8 +92,8 @@ public static class VolumeEdits
             {
                 throw new VolumeException(
                     FsError.NotPermitted,
-                    $"The volume has format version {newest} and cannot go back to {version}: it may hold what the older "
-                    + "version does not know.");
+                    $"The volume has format version {newest} and cannot go back to {version}: it may hold what the "
+                    + "older version does not know.");
             }
 
             bool isMetaChanged = super.FormatVersion != version;
@@ -147,8 +147,8 @@ public static class VolumeEdits
         {
             problems.Add(new VolumeProblem(
                 FsError.Invalid,
-                $"{usable} data blocks of the volume on {meta.Name} can hold data, but only {free} of them are free. A new "
-                + "data device would lose the others: delete or release all file contents, and unmount."));
+                $"{usable} data blocks of the volume on {meta.Name} can hold data, but only {free} of them are free. "
+                + "A new data device would lose the others: delete or release all file contents, and unmount."));
         }
 
         ulong needed = super.TotalDataBlocks;
@@ -238,8 +238,8 @@ public static class VolumeEdits
 
     private static VolumeProblem InUse(IBlockDevice meta) => new(
         FsError.VolumeInUse,
-        $"The volume on {meta.Name} is mounted, or was not unmounted cleanly and needs recovery. Unmount it everywhere; "
-        + "after a crash, mount and unmount it once.");
+        $"The volume on {meta.Name} is mounted, or was not unmounted cleanly and needs recovery. Unmount it "
+        + "everywhere; after a crash, mount and unmount it once.");
 
     // The block holds what was read, so that all bytes outside the structure stay as they are.
     private static async ValueTask<SuperBlock> RewriteAsync(IBlockDevice device, SuperBlock super, Memory<byte> block)
