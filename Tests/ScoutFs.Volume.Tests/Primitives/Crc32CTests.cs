@@ -191,7 +191,9 @@ internal sealed class Crc32CTests
             Assert.Ignore("This CPU cannot run the variant.");
     }
 
-    /// <summary>x^(bits-33) mod P, reflected: x^0 is the highest bit, and each further power shifts down by one.</summary>
+    /// <summary>
+    /// x^(bits-33) mod P, reflected: x^0 is the highest bit, and each further power shifts down by one.
+    /// </summary>
     private static uint ShiftConstant(int bits)
     {
         uint power = 0x80000000;

@@ -34,7 +34,9 @@ public static class XattrName
     /// <summary>Shortest name that is looked at for tags: prefix, one tag, one byte (format §10.5).</summary>
     public const int MinTaggedBytes = 14;
 
-    /// <summary>Most characters of a number in a name, or of the value of an xattr tagged totl (format §10.9).</summary>
+    /// <summary>
+    /// Most characters of a number in a name, or of the value of an xattr tagged totl (format §10.9).
+    /// </summary>
     public const int MaxNumberBytes = 23;
 
     private const int TagBytes = 5;
@@ -84,7 +86,9 @@ public static class XattrName
         return true;
     }
 
-    /// <summary>A number as names and totl values hold it: C prefixes 0x and 0, no sign, no blanks, no newline.</summary>
+    /// <summary>
+    /// A number as names and totl values hold it: C prefixes 0x and 0, no sign, no blanks, no newline.
+    /// </summary>
     /// <param name="text">1..23 bytes, else it is no number.</param>
     /// <param name="value">The number, 0 when there is none.</param>
     public static bool TryParseNumber(ReadOnlySpan<byte> text, out ulong value)

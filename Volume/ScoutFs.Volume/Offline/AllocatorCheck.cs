@@ -8,7 +8,9 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Offline;
 
-/// <summary>Checks trees of free extents and lists of blocks (format §8; I41 to I53) and accounts for what is in them.</summary>
+/// <summary>
+/// Checks trees of free extents and lists of blocks (format §8; I41 to I53) and accounts for what is in them.
+/// </summary>
 internal sealed class AllocatorCheck
 {
     // Records of a differing pair of indexes that are named.
@@ -87,7 +89,10 @@ internal sealed class AllocatorCheck
             {
                 // Each list block gets its place once, which ends loops of lists, too.
                 _context.Findings.Report(
-                    "I51", structure, CheckContext.At(blockRef), "The list comes back to a block that has a place already.");
+                    "I51",
+                    structure,
+                    CheckContext.At(blockRef),
+                    "The list comes back to a block that has a place already.");
                 isComplete = false;
                 break;
             }
@@ -100,7 +105,13 @@ internal sealed class AllocatorCheck
                 break;
             }
 
-            isComplete = CheckListBlock(lease.Bytes, blockRef, structure, entriesMayBeShared, out uint nr, out var next);
+            isComplete = CheckListBlock(
+                lease.Bytes,
+                blockRef,
+                structure,
+                entriesMayBeShared,
+                out uint nr,
+                out var next);
             lease.Dispose();
             if (!isComplete)
             {
@@ -111,7 +122,10 @@ internal sealed class AllocatorCheck
             if (isFirst && nr != head.FirstNr)
             {
                 _context.Findings.Report(
-                    "I52", structure, "first_nr", $"first_nr is {head.FirstNr.Value}, the first block has {nr} entries.");
+                    "I52",
+                    structure,
+                    "first_nr",
+                    $"first_nr is {head.FirstNr.Value}, the first block has {nr} entries.");
             }
 
             isFirst = false;
@@ -146,7 +160,8 @@ internal sealed class AllocatorCheck
                 "I51",
                 structure,
                 CheckContext.At(blockRef),
-                $"start {list.Start.Value} and nr {nr} exceed the array of {FormatConstants.ListBlockEntries} entries.");
+                $"start {list.Start.Value} and nr {nr} exceed the array of {FormatConstants.ListBlockEntries} "
+                + "entries.");
             return false;
         }
 
@@ -209,7 +224,11 @@ internal sealed class AllocatorCheck
         }
 
         if (isPartial)
-            _context.Findings.Report("I42", structure, string.Empty, "The indexes differ in too many extents to name them.");
+            _context.Findings.Report(
+                "I42",
+                structure,
+                string.Empty,
+                "The indexes differ in too many extents to name them.");
 
         void Collect(CheckedTreeWalk at)
         {
@@ -289,10 +308,14 @@ internal sealed class AllocatorCheck
         private void OnLocation(CheckedTreeWalk walk, FreeExtent extent)
         {
             TotalLen += extent.Count;
-            bool isInside = extent.Count > 0 && extent.Start >= _first && extent.End > extent.Start && extent.End <= _end;
+            bool isInside =
+                extent.Count > 0 && extent.Start >= _first && extent.End > extent.Start && extent.End <= _end;
             if (!isInside)
             {
-                Report("I44", walk, $"Extent {extent.Start},{extent.Count} is empty or outside of {_first}..{_end - 1}.");
+                Report(
+                    "I44",
+                    walk,
+                    $"Extent {extent.Start},{extent.Count} is empty or outside of {_first}..{_end - 1}.");
                 Lose();
                 return;
             }
@@ -327,7 +350,10 @@ internal sealed class AllocatorCheck
             if (order != Keys.FreeOrder(extent.Count))
             {
                 Report(
-                    "I42", walk, $"Extent {extent.Start},{extent.Count} has order {order}, expected {Keys.FreeOrder(extent.Count)}.");
+                    "I42",
+                    walk,
+                    $"Extent {extent.Start},{extent.Count} has order {order}, expected "
+                    + $"{Keys.FreeOrder(extent.Count)}.");
             }
         }
 

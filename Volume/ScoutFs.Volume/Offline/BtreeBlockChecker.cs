@@ -21,6 +21,7 @@ internal sealed class BtreeBlockChecker
     private string _structure = string.Empty;
     private string _where = string.Empty;
 
+    /// <summary>Creates a checker that reports to a sink.</summary>
     public BtreeBlockChecker(IFindingSink findings) => _findings = findings;
 
     /// <summary>Where a block stands in its tree.</summary>
@@ -76,7 +77,9 @@ internal sealed class BtreeBlockChecker
             CheckHash(block, order[..nrItems]);
         bool asksForAllOnes = place.IsRightSpine && place.Level > 0 && nrItems > 0 && hasGoodOrder && hasGoodRange;
         if (asksForAllOnes && KeyAt(block, order[nrItems - 1]) != ItemKey.Max)
-            Report("I32", $"The last key of the tree's right edge is {KeyAt(block, order[nrItems - 1])}, not all ones.");
+            Report(
+                "I32",
+                $"The last key of the tree's right edge is {KeyAt(block, order[nrItems - 1])}, not all ones.");
         return KeepUsable(block, order[..nrItems], place, ref isComplete);
     }
 
@@ -144,8 +147,8 @@ internal sealed class BtreeBlockChecker
         return true;
     }
 
-    // Without usable links the items are still in the array. Insertion sort: close to sorted in most blocks, and bounded
-    // by the number of items a block can hold in any case.
+    // Without usable links the items are still in the array. Insertion sort: close to sorted in most blocks, and
+    // bounded by the number of items a block can hold in any case.
     private static void SortByKey(ReadOnlySpan<byte> block, Span<ushort> order)
     {
         for (int i = 0; i < order.Length; i++)
@@ -194,8 +197,8 @@ internal sealed class BtreeBlockChecker
 
     private int MeasureHeights(ReadOnlySpan<byte> block, int root, ref int wrongHeights, ref int unbalanced)
     {
-        // Post order without recursion, since chains are as long as the block has items: the stack holds the path, and a
-        // node is measured when it is left for its parent.
+        // Post order without recursion, since chains are as long as the block has items: the stack holds the path, and
+        // a node is measured when it is left for its parent.
         int depth = 0;
         int node = root;
         int cameFrom = 0;
@@ -270,7 +273,9 @@ internal sealed class BtreeBlockChecker
             && start % 8 == 0 && start >= itemsEnd && start + length <= valueEnd;
         if (!isPlaced)
         {
-            Report("I27", $"Item {item.Key} has {length} bytes of value at {start}, outside of {itemsEnd}..{valueEnd}.");
+            Report(
+                "I27",
+                $"Item {item.Key} has {length} bytes of value at {start}, outside of {itemsEnd}..{valueEnd}.");
             return false;
         }
 

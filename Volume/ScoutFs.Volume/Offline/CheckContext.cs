@@ -9,13 +9,15 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Volume.Offline;
 
 /// <summary>What all structural checks of one pass share: the volume, the findings, the accounting.</summary>
-/// <remarks>One pass at a time, one caller. A pass that only names owners or collects items has a silent sink.</remarks>
+/// <remarks>One pass at a time, one caller. A pass that only names owners or collects items has a silent
+/// sink.</remarks>
 internal sealed class CheckContext : IDisposable
 {
     private readonly IProgress<CheckProgress>? _progress;
     private string _phase = string.Empty;
     private long _nextProgressBlocks;
 
+    /// <summary>Creates a pass over a volume; <paramref name="sources"/> trees are merged in it.</summary>
     public CheckContext(
         IBlockDevice meta,
         SuperBlock super,
@@ -71,7 +73,9 @@ internal sealed class CheckContext : IDisposable
     /// <summary>Items seen, for progress.</summary>
     public long Items { get; set; }
 
-    /// <summary>A context for looking at something again: reports nothing, accounts elsewhere, has its own small cache.</summary>
+    /// <summary>
+    /// A context for looking at something again: reports nothing, accounts elsewhere, has its own small cache.
+    /// </summary>
     public CheckContext Quietly() => new(
         Meta,
         Super,
@@ -142,9 +146,11 @@ internal sealed class CheckContext : IDisposable
             CorruptionSite.BlockCrc =>
                 $"The checksum is {Hex(fault.Actual, 8)}, computed from the contents {Hex(fault.Expected, 8)}.",
             CorruptionSite.BlockMagic =>
-                $"The magic is {Hex(fault.Actual, 8)}, expected {Hex(fault.Expected, 8)} ({(BlockMagic)fault.Expected}).",
+                $"The magic is {Hex(fault.Actual, 8)}, expected {Hex(fault.Expected, 8)} "
+                + $"({(BlockMagic)fault.Expected}).",
             CorruptionSite.BlockFsid =>
-                $"The block belongs to another volume: fsid {Hex(fault.Actual, 16)}, expected {Hex(fault.Expected, 16)}.",
+                $"The block belongs to another volume: fsid {Hex(fault.Actual, 16)}, expected "
+                + $"{Hex(fault.Expected, 16)}.",
             CorruptionSite.BlockBlkno => $"The header says block {fault.Actual}, it was read at {fault.Expected}.",
             _ => $"The header's seq is {Hex(fault.Actual, 16)}, the reference's {Hex(fault.Expected, 16)}.",
         };

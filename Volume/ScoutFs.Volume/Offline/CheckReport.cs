@@ -102,14 +102,17 @@ public sealed class CheckReport : IFindingSink
             invariant, severity, structure, where, what, Invariants.MeaningOf(invariant, severity)));
     }
 
+    /// <summary>Says once that something could not be checked, and why.</summary>
     internal void AddNotChecked(string sentence)
     {
         if (!_notChecked.Contains(sentence))
             _notChecked.Add(sentence);
     }
 
+    /// <summary>Says something worth knowing that is no finding.</summary>
     internal void AddNote(string sentence) => _notes.Add(sentence);
 
+    /// <summary>Sets a number of the statistics.</summary>
     internal void SetStatistic(string name, long value) => _statistics[name] = value;
 
     // I9 before I10: by number, not by text.

@@ -43,7 +43,8 @@ internal sealed class CheckedTreeWalk : IDisposable
 
     /// <summary>How trees differ.</summary>
     /// <param name="IsSubtree">The root is not on the right edge of a whole tree.</param>
-    /// <param name="IsShared">Blocks that have a place already are not entered, and that is right (format §14.3).</param>
+    /// <param name="IsShared">Blocks that have a place already are not entered, and that is right (format
+    /// §14.3).</param>
     /// <param name="SkipBefore">Children with a smaller key are freed already (format §13.2).</param>
     public readonly record struct Options(bool IsSubtree = false, bool IsShared = false, ItemKey SkipBefore = default);
 
@@ -157,7 +158,8 @@ internal sealed class CheckedTreeWalk : IDisposable
                 "I34",
                 _structure,
                 "root",
-                $"The root has height {height} and refers to block {_root.Ref.Blkno.Value}; heights are 0 without and 1 to "
+                $"The root has height {height} and refers to block {_root.Ref.Blkno.Value}; heights are 0 without "
+                + "and 1 to "
                 + $"{FormatConstants.MaxBtreeHeight} with a block.");
             Lose();
             return;

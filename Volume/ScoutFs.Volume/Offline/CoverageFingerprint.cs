@@ -18,6 +18,7 @@ internal sealed class CoverageFingerprint
     private readonly ulong _key0;
     private readonly ulong _key1;
 
+    /// <summary>Starts with nothing covered; the range is start..end-1.</summary>
     public CoverageFingerprint(Prng prng, ulong start, ulong end)
     {
         _key0 = prng.NextUInt64() | 1;
@@ -73,6 +74,7 @@ internal sealed class CoverageProfile
     private readonly CoverageFingerprint _fingerprint;
     private readonly Dictionary<ulong, long> _net = [];
 
+    /// <summary>Starts a further pass for a fingerprint that is not exact.</summary>
     public CoverageProfile(CoverageFingerprint fingerprint)
     {
         _fingerprint = fingerprint;

@@ -14,6 +14,7 @@ internal sealed class DataOwners
     private readonly List<(ulong Start, ulong End, long Times)> _faults;
     private readonly List<string>[] _owners;
 
+    /// <summary>Creates it for ranges from <see cref="CoverageProfile.Faults"/>.</summary>
     public DataOwners(List<(ulong Start, ulong End, long Times)> faults)
     {
         _faults = faults;
@@ -51,7 +52,10 @@ internal sealed class DataOwners
         if (_faults.Count > _owners.Length)
         {
             findings.Report(
-                "I62", "data device", string.Empty, $"{_faults.Count - _owners.Length} more ranges are accounted for wrongly.");
+                "I62",
+                "data device",
+                string.Empty,
+                $"{_faults.Count - _owners.Length} more ranges are accounted for wrongly.");
         }
     }
 

@@ -42,7 +42,8 @@ public static class Invariants
 
     private const string Harmless = "Harmless: nothing needs to be done.";
 
-    private const string LinuxHarmless = "Known deviation of volumes written by Linux. Harmless: nothing needs to be done.";
+    private const string LinuxHarmless =
+        "Known deviation of volumes written by Linux. Harmless: nothing needs to be done.";
 
     private static readonly FrozenDictionary<string, InvariantEntry> Table = Build();
 
@@ -73,7 +74,10 @@ public static class Invariants
         new("I2", "META flag set in the meta super, clear in the data super", SuperDamage),
         new("I3", "uuid, fsid, fmt_vers equal in both supers",
             "The two devices do not belong together; mounting them would destroy data."),
-        new("I4", "recorded totals fit the devices", "Blocks lie past the end of a device; it was truncated or replaced."),
+        new(
+            "I4",
+            "recorded totals fit the devices",
+            "Blocks lie past the end of a device; it was truncated or replaced."),
         new("I6", "quorum slots: at least one, known families, distinct addresses, unused zero",
             "Mounts cannot agree on a leader. Correct it with \"scoutfs change-quorum-config\"."),
         new("I7", "only known volume options, values of clear options zero",
@@ -95,7 +99,10 @@ public static class Invariants
         new("I27", "btree values aligned, inside the value area, disjoint", TreeUnreadable),
         new("I28", "btree parent items have 16 byte values", TreeUnreadable),
         new("I29", "no unknown btree item flags", "The item may be of a newer program. Use a newer version to check."),
-        new("I30", "total_item_bytes equals the sum of items", "The block may be split or joined wrongly when changed."),
+        new(
+            "I30",
+            "total_item_bytes equals the sum of items",
+            "The block may be split or joined wrongly when changed."),
         new("I31", "mid_free_len ends at or before the lowest value", "The next change may overwrite a value."),
         new("I32", "right spine ends in the all ones key", "New items with great keys cannot be inserted or found."),
         new("I33", "leaf hash holds exactly the items", TreeSearch),
@@ -104,7 +111,10 @@ public static class Invariants
         new("I36", "no deletion items outside log trees", "The item counts as deleted although it should be live."),
         new("I37", "versions of one key with equal seq are equal", "Which version wins is a matter of chance."),
         new("I38", "deletion items have no value", "The item is treated as deleted; the value is ignored."),
-        new("I39", "only expected zones and types in each tree", "Unknown items are ignored; a newer program may know them."),
+        new(
+            "I39",
+            "only expected zones and types in each tree",
+            "Unknown items are ignored; a newer program may know them."),
         new("I41", "free extent items well formed", FreeSpace),
         new("I42", "both indexes of free extents agree", FreeSpace),
         new("I43", "total_len equals the sum of free extents", FreeSpace),
@@ -150,8 +160,14 @@ public static class Invariants
         new("I93", "the three items of a directory entry agree", Names),
         new("I94", "entries and inodes refer to each other", Inode),
         new("I95", "xattr index agrees with tagged attributes", Search),
-        new("I96", "data extents valid, disjoint, counted", "File contents may be unreadable or wrong. Compare with the archive."),
-        new("I97", "inode index items exactly as required", "Archive agents may miss a changed file. Contents are not affected."),
+        new(
+            "I96",
+            "data extents valid, disjoint, counted",
+            "File contents may be unreadable or wrong. Compare with the archive."),
+        new(
+            "I97",
+            "inode index items exactly as required",
+            "Archive agents may miss a changed file. Contents are not affected."),
         new("I98", "orphan items exactly for unlinked inodes", "An unlinked file is never deleted, or a live one is."),
         new("I99", "quota rules well formed", "The quota rule may not be enforced."),
         new("I100", "symlinks well formed", "The symlink cannot be read."),

@@ -12,8 +12,8 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Volume.Offline;
 
 /// <summary>
-/// Walks fs_root and all log trees together, verifying their blocks, and passes the merged view on (format §9.5). Checks on
-/// the way what concerns versions of items: I36 to I39, I86, I89.
+/// Walks fs_root and all log trees together, verifying their blocks, and passes the merged view on (format §9.5).
+/// Checks on the way what concerns versions of items: I36 to I39, I86, I89.
 /// </summary>
 /// <remarks>Same merge as <see cref="ForestCursor"/>, but over walks that survive damage. One use.</remarks>
 internal sealed class ItemPass : IDisposable

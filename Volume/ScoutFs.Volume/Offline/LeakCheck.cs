@@ -65,7 +65,8 @@ internal static class LeakCheck
             return false;
         var header = Disk.Ref<BtreeBlockHeader>(buffer.GetSpan());
         var asReferred = new BlockRef(blkno, header.Header.Seq);
-        return header.Level == 1
-            && !BlockCache.VerifyHeader(buffer.GetSpan(), asReferred, BlockMagic.Btree, context.Super.Header.Fsid).IsFound;
+        var fault = BlockCache.VerifyHeader(
+            buffer.GetSpan(), asReferred, BlockMagic.Btree, context.Super.Header.Fsid);
+        return header.Level == 1 && !fault.IsFound;
     }
 }

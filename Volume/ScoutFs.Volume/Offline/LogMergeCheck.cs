@@ -7,7 +7,9 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Offline;
 
-/// <summary>Checks the state of a log merge and what its items own (format §13.2; I81 to I83), and mounted clients (I80).</summary>
+/// <summary>
+/// Checks the state of a log merge and what its items own (format §13.2; I81 to I83), and mounted clients (I80).
+/// </summary>
 internal sealed class LogMergeCheck
 {
     private readonly CheckContext _context;
@@ -17,6 +19,7 @@ internal sealed class LogMergeCheck
     private LogMergeStatus? _status;
     private ulong _ranges;
 
+    /// <summary>Creates the check of one pass.</summary>
     public LogMergeCheck(CheckContext context) => _context = context;
 
     /// <summary>Finalized log trees with a smaller finalize_seq are inputs; all are while no merge runs.</summary>
@@ -72,7 +75,11 @@ internal sealed class LogMergeCheck
         }
         else if (requests + completions + _ranges > 0)
         {
-            _context.Findings.Report("I83", "log_merge", string.Empty, "There are items of a merge, but no status item.");
+            _context.Findings.Report(
+                "I83",
+                "log_merge",
+                string.Empty,
+                "There are items of a merge, but no status item.");
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed class LogTreesCheck
     private readonly CheckContext _context;
     private readonly List<LogTrees> _logs = [];
 
+    /// <summary>Creates the check of one pass.</summary>
     public LogTreesCheck(CheckContext context) => _context = context;
 
     /// <summary>Every readable log trees item, in key order.</summary>
@@ -40,7 +41,11 @@ internal sealed class LogTreesCheck
         {
             bool isLast = i + 1 == _logs.Count || _logs[i + 1].Rid != _logs[i].Rid;
             if (!_logs[i].IsFinalized && !isLast)
-                _context.Findings.Report("I85", NameOf(_logs[i]), "flags", "The tree is open, but not its mount's last.");
+                _context.Findings.Report(
+                    "I85",
+                    NameOf(_logs[i]),
+                    "flags",
+                    "The tree is open, but not its mount's last.");
         }
     }
 
@@ -129,7 +134,8 @@ internal sealed class LogTreesCheck
                 "I85",
                 name,
                 "finalize_seq",
-                $"finalize_seq is {log.FinalizeSeq.Value}, but the tree is {(log.IsFinalized ? string.Empty : "not ")}finalized.");
+                $"finalize_seq is {log.FinalizeSeq.Value}, but the tree is "
+                + $"{(log.IsFinalized ? string.Empty : "not ")}finalized.");
         }
         else if (log.IsFinalized && log.CommitTransSeq < log.GetTransSeq)
         {
@@ -142,13 +148,21 @@ internal sealed class LogTreesCheck
         bool ownsSomething = log.MetaAvail.TotalNr != 0 || log.MetaFreed.TotalNr != 0
             || log.DataAvail.TotalLen != 0 || log.DataFreed.TotalLen != 0 || !log.SrchFile.Ref.IsNone;
         if (log.IsFinalized && ownsSomething)
-            findings.Report("I87", name, string.Empty, "The tree is finalized but still has allocators or a srch file.");
+            findings.Report(
+                "I87",
+                name,
+                string.Empty,
+                "The tree is finalized but still has allocators or a srch file.");
     }
 
     private void CheckSeq(string name, string field, ulong seq)
     {
         if (seq > _context.Super.Seq)
-            _context.Findings.Report("I86", name, field, $"It is {seq}, greater than the super's seq {_context.Super.Seq.Value}.");
+            _context.Findings.Report(
+                "I86",
+                name,
+                field,
+                $"It is {seq}, greater than the super's seq {_context.Super.Seq.Value}.");
     }
 
     private void Lose()

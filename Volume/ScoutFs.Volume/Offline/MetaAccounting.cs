@@ -19,6 +19,7 @@ internal sealed class MetaAccounting
     private readonly HashSet<ulong> _shared = [];
     private Dictionary<ulong, List<string>>? _watched;
 
+    /// <summary>Starts with no block in any place.</summary>
     public MetaAccounting(ulong totalBlocks)
     {
         TotalBlocks = totalBlocks;

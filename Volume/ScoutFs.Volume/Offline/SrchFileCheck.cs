@@ -16,10 +16,11 @@ internal sealed class SrchFileCheck
     private readonly AllocatorCheck _allocators;
     private readonly ISrchEntrySink _sink;
 
-    // Root blkno of every srch file item; a file has at least one block, so this is bounded by them and small: files are
-    // compacted four to one.
+    // Root blkno of every srch file item; a file has at least one block, so this is bounded by them and small: files
+    // are compacted four to one.
     private readonly HashSet<ulong> _files = [];
 
+    /// <summary>Creates the check of one pass; entries go to the sink.</summary>
     public SrchFileCheck(CheckContext context, AllocatorCheck allocators, ISrchEntrySink sink)
     {
         _context = context;
@@ -103,7 +104,11 @@ internal sealed class SrchFileCheck
         int expected = isFile ? Disk.SizeOf<SrchFile>() : Disk.SizeOf<SrchCompact>();
         if (at.Value.Length != expected)
         {
-            _context.Findings.Report("I76", at.Structure, where, $"The value has {at.Value.Length} bytes, not {expected}.");
+            _context.Findings.Report(
+                "I76",
+                at.Structure,
+                where,
+                $"The value has {at.Value.Length} bytes, not {expected}.");
             LoseBlocks(isFile);
             return;
         }
@@ -148,7 +153,10 @@ internal sealed class SrchFileCheck
             || (compaction.Flags & ~Phases) != 0)
         {
             _context.Findings.Report(
-                "I77", structure, string.Empty, $"nr {compaction.Nr} or flags 0x{compaction.Flags:x} are not possible.");
+                "I77",
+                structure,
+                string.Empty,
+                $"nr {compaction.Nr} or flags 0x{compaction.Flags:x} are not possible.");
             LoseBlocks(hasEntries: false);
             return;
         }
@@ -223,7 +231,8 @@ internal sealed class SrchFileCheck
                 "I70",
                 structure,
                 "file",
-                $"Height {file.Height}, {file.Blocks.Value} blocks and root block {file.Ref.Blkno.Value} do not go together.");
+                $"Height {file.Height}, {file.Blocks.Value} blocks and root block {file.Ref.Blkno.Value} do not go "
+                + "together.");
         }
 
         return isGood;
@@ -384,7 +393,12 @@ internal sealed class SrchFileCheck
             if (at != header.EntryBytes)
                 Fail("I72", where, $"entry_bytes is {header.EntryBytes.Value}, the entries take {at} bytes.");
             if (!isMinimal)
-                _findings.Report("I72", _structure, where, "Entries take more bytes than needed.", FindingSeverity.Warning);
+                _findings.Report(
+                    "I72",
+                    _structure,
+                    where,
+                    "Entries take more bytes than needed.",
+                    FindingSeverity.Warning);
             if (_isSorted && !isOrdered)
                 _findings.Report("I73", _structure, where, "The entries of a sorted file do not ascend.");
             CheckBounds(header, where, least, greatest, previous);
@@ -395,7 +409,10 @@ internal sealed class SrchFileCheck
             if (_total != file.Entries)
             {
                 _findings.Report(
-                    "I75", _structure, "file", $"The file counts {file.Entries.Value} entries, its blocks have {_total}.");
+                    "I75",
+                    _structure,
+                    "file",
+                    $"The file counts {file.Entries.Value} entries, its blocks have {_total}.");
             }
 
             if (_total > 0 && (file.First != _least || file.Last != _greatest))
@@ -427,7 +444,8 @@ internal sealed class SrchFileCheck
                     "I74",
                     _structure,
                     where,
-                    $"The block's bounds are {header.First} to {header.Last}, its entries go from {least} to {greatest}.");
+                    $"The block's bounds are {header.First} to {header.Last}, its entries go from {least} to "
+                    + $"{greatest}.");
             }
         }
 

@@ -187,7 +187,11 @@ internal static class SuperCheck
             else if (!addresses.TryAdd((address.Addr, address.Port), slot))
             {
                 int other = addresses[(address.Addr, address.Port)];
-                findings.Report("I6", "quorum configuration", where, $"It has the same address and port as slot {other}.");
+                findings.Report(
+                    "I6",
+                    "quorum configuration",
+                    where,
+                    $"It has the same address and port as slot {other}.");
             }
         }
 
@@ -210,7 +214,12 @@ internal static class SuperCheck
             {
                 // Readers ignore the value of a known option that is not set.
                 var severity = i == VolumeOptions.DataAllocZoneBlocks ? FindingSeverity.Warning : FindingSeverity.Error;
-                findings.Report("I7", "volume options", where, $"The option is not set but has value {value}.", severity);
+                findings.Report(
+                    "I7",
+                    "volume options",
+                    where,
+                    $"The option is not set but has value {value}.",
+                    severity);
             }
         }
     }

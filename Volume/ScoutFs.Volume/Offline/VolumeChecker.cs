@@ -11,10 +11,11 @@ namespace ScoutFs.Volume.Offline;
 
 /// <summary>Checks a whole volume against the invariants of the format document (§18), reading only.</summary>
 /// <remarks>
-/// <para>One pass reads every metadata block once: first the small trees, then fs_root and all log trees merged, then what
-/// allocators and srch files hold. Only when something does not add up do further passes collect what to name.</para>
-/// <para>Memory: the block cache, one bit a metadata block, about 1 MiB of fingerprints, and 400 KiB a log tree; it does
-/// not depend on the number of inodes or items.</para>
+/// <para>One pass reads every metadata block once: first the small trees, then fs_root and all log trees merged, then
+/// what allocators and srch files hold. Only when something does not add up do further passes collect what to
+/// name.</para>
+/// <para>Memory: the block cache, one bit a metadata block, about 1 MiB of fingerprints, and 400 KiB a log tree; it
+/// does not depend on the number of inodes or items.</para>
 /// <para>What cannot be judged because something else is unreadable is said in <see cref="CheckReport.NotChecked"/>
 /// and not reported as damage of its own. One use an instance; one caller.</para>
 /// </remarks>
@@ -256,7 +257,10 @@ public sealed class VolumeChecker : ICheckPasses
         if (accounting.DoublesNotKept > 0)
         {
             _report.Report(
-                "I60", "metadata device", string.Empty, $"{accounting.DoublesNotKept} more blocks have more than one place.");
+                "I60",
+                "metadata device",
+                string.Empty,
+                $"{accounting.DoublesNotKept} more blocks have more than one place.");
         }
 
         if (!context.MetaBlocksLost)
@@ -308,7 +312,8 @@ public sealed class VolumeChecker : ICheckPasses
         if (error != FsError.None || Disk.Ref<SuperBlock>(buffer.Span).Header.Seq == _super.Header.Seq)
             return;
         _report.VolumeChanged = true;
-        _report.AddNote("The volume changed while it was checked, so that findings do not count. Unmount it everywhere.");
+        _report.AddNote(
+            "The volume changed while it was checked, so that findings do not count. Unmount it everywhere.");
     }
 
     private void NoteLosses(CheckContext context)
@@ -322,7 +327,8 @@ public sealed class VolumeChecker : ICheckPasses
         if (context.SrchEntriesLost)
             _report.AddNotChecked("Whether srch entries agree with attributes: some entries could not be read.");
         if (context.MetaBlocksLost)
-            _report.AddNotChecked("Whether metadata blocks are lost: not every place that could hold them was readable.");
+            _report.AddNotChecked(
+                "Whether metadata blocks are lost: not every place that could hold them was readable.");
         if (context.DataBlocksLost)
             _report.AddNotChecked("Whether each data block is in one place: not every place was readable.");
     }
