@@ -32,6 +32,8 @@ public static class CSharpRules
     {
         [CoreFolder + "Primitives/LittleEndian.cs"] = "the integers Le16, Le32, Le64 and LeI64",
         [CoreFolder + "Format/"] = "structures that occur together on disk share a file",
+        [CoreFolder + "Offline/CheckContract.cs"] = "what the parts of the checker agree on",
+        ["build.cs"] = "a program without a type",
     }.ToImmutableDictionary();
 
     /// <summary><c>unsafe</c>, and casts of memory to other types, stay in the few folders made for them.</summary>
