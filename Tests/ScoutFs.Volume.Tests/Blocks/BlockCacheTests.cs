@@ -151,6 +151,38 @@ public sealed class BlockCacheTests
         }
     }
 
+    [Test]
+    public async Task Dispose_WhileReadingAhead_FreesWhenTheReadIsDone()
+    {
+        var device = new GatedDevice(_device);
+        Write(5, seq: 1, fill: 1);
+        var cache = new BlockCache(device, 4, Fsid, MetaBlocks, AcceptAll);
+        cache.Prefetch(new BlockRef(5, 1), BlockMagic.Bloom);
+
+        cache.Dispose();
+        device.Gate.SetResult();
+        await device.LastRead;
+
+        Assert.That(cache.LeasesOut, Is.Zero);
+    }
+
+    [Test]
+    public async Task LoadAsync_OneOfTwoWaitersCancelled_TheOtherGetsTheBlock()
+    {
+        var device = new GatedDevice(_device);
+        Write(5, seq: 1, fill: 1);
+        using var cache = new BlockCache(device, 4, Fsid, MetaBlocks, AcceptAll);
+        using var cancellation = new CancellationTokenSource();
+        var first = cache.LoadAsync(new BlockRef(5, 1), BlockMagic.Bloom, cancellation.Token);
+        var second = cache.LoadAsync(new BlockRef(5, 1), BlockMagic.Bloom, CancellationToken.None);
+        await cancellation.CancelAsync();
+
+        device.Gate.SetResult();
+
+        Assert.That((await second).Error, Is.EqualTo(FsError.None));
+        Assert.That((await first).Error, Is.EqualTo(FsError.None));
+    }
+
     private static Corruption AcceptAll(BlockMagic magic, ReadOnlySpan<byte> block) => default;
 
     private BlockCache NewCache(int capacity) => new(_device, capacity, Fsid, MetaBlocks, AcceptAll);
@@ -172,5 +204,53 @@ public sealed class BlockCacheTests
         var write = _device.WriteAsync(
             (long)blkno * FormatConstants.LargeBlockBytes, block.AsMemory(), CancellationToken.None);
         Invariant.Require(write.IsCompletedSuccessfully);
+    }
+
+    // Reads wait at a gate.
+    private sealed class GatedDevice : IBlockDevice
+    {
+        private readonly IBlockDevice _inner;
+
+        public GatedDevice(IBlockDevice inner) => _inner = inner;
+
+        public TaskCompletionSource Gate { get; } = new();
+
+        public Task LastRead { get; private set; } = Task.CompletedTask;
+
+        public string Name => _inner.Name;
+
+        public long SizeBytes => _inner.SizeBytes;
+
+        public bool IsWritable => false;
+
+        public ValueTask<FsError> ReadAsync(long offsetBytes, Memory<byte> buffer, CancellationToken cancellationToken)
+        {
+            var read = ReadGatedAsync(offsetBytes, buffer, cancellationToken);
+            LastRead = read;
+            return new ValueTask<FsError>(read);
+        }
+
+        public ValueTask<FsError> ReadAsync(
+            long offsetBytes, IReadOnlyList<Memory<byte>> buffers, CancellationToken cancellationToken) =>
+            _inner.ReadAsync(offsetBytes, buffers, cancellationToken);
+
+        public ValueTask<FsError> WriteAsync(
+            long offsetBytes, ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken) =>
+            new(FsError.ReadOnly);
+
+        public ValueTask<FsError> WriteAsync(
+            long offsetBytes, IReadOnlyList<ReadOnlyMemory<byte>> buffers, CancellationToken cancellationToken) =>
+            new(FsError.ReadOnly);
+
+        public ValueTask<FsError> FlushAsync(CancellationToken cancellationToken) => new(FsError.None);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        private async Task<FsError> ReadGatedAsync(
+            long offsetBytes, Memory<byte> buffer, CancellationToken cancellationToken)
+        {
+            await Gate.Task;
+            return await _inner.ReadAsync(offsetBytes, buffer, cancellationToken);
+        }
     }
 }

@@ -40,6 +40,7 @@ public sealed class BlockCache : IDisposable
     private readonly Dictionary<ulong, CachedBlock> _byBlkno;
     private readonly Dictionary<ulong, Task<BlockReadResult>> _loads = [];
     private int _clockHand;
+    private bool _isDisposed;
 
     /// <summary>Creates a cache over a metadata device.</summary>
     /// <param name="device">Metadata device; stays the caller's.</param>
@@ -114,10 +115,13 @@ public sealed class BlockCache : IDisposable
     }
 
     /// <summary>Brings a block into the cache, sharing the read with others who want it.</summary>
+    /// <remarks>Cancellation is honoured before the read starts; a read that others share is never cut short.</remarks>
     /// <returns>None, or why the block cannot be had.</returns>
     public ValueTask<BlockReadResult> LoadAsync(
         BlockRef blockRef, BlockMagic magic, CancellationToken cancellationToken)
     {
+        if (cancellationToken.IsCancellationRequested)
+            return new(new BlockReadResult(FsError.Cancelled));
         ulong blkno = blockRef.Blkno;
         if (blkno < FormatConstants.FirstMetaBlkno || blkno >= TotalMetaBlocks)
         {
@@ -126,7 +130,7 @@ public sealed class BlockCache : IDisposable
                 new Corruption(CorruptionSite.BlockOutsideDevice, blkno, TotalMetaBlocks, blkno)));
         }
 
-        return new(StartLoadAsync(blockRef, magic, cancellationToken));
+        return new(StartLoadAsync(blockRef, magic));
     }
 
     /// <summary>Starts to read a block that will be wanted soon; errors show when it is asked for.</summary>
@@ -141,7 +145,7 @@ public sealed class BlockCache : IDisposable
                 return;
         }
 
-        _ = StartLoadAsync(blockRef, magic, CancellationToken.None);
+        _ = StartLoadAsync(blockRef, magic);
     }
 
     /// <summary>Forgets every block that is not leased, so that the next lookups read the device.</summary>
@@ -157,32 +161,36 @@ public sealed class BlockCache : IDisposable
         }
     }
 
-    /// <summary>Frees the memory. No lease may be out and no load under way.</summary>
+    /// <summary>Frees the memory. No lease may be out; blocks that are still being read follow when they are.</summary>
     public void Dispose()
     {
         lock (_latch)
         {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
             foreach (var slot in _slots)
             {
                 Invariant.Require(Volatile.Read(ref slot.LeaseCount) == 0);
-                Invariant.Require(!slot.IsLoading);
-                _pool.Return(slot.Block);
+                if (!slot.IsLoading)
+                    _pool.Return(slot.Block);
             }
-        }
 
-        _pool.Dispose();
+            if (_loads.Count == 0)
+                _pool.Dispose();
+        }
     }
 
     private static bool Matches(CachedBlock slot, in BlockRef blockRef, BlockMagic magic) =>
         !slot.IsLoading && slot.Seq == blockRef.Seq && slot.Magic == magic;
 
-    private Task<BlockReadResult> StartLoadAsync(
-        BlockRef blockRef, BlockMagic magic, CancellationToken cancellationToken)
+    private Task<BlockReadResult> StartLoadAsync(BlockRef blockRef, BlockMagic magic)
     {
         CachedBlock? slot;
         TaskCompletionSource<BlockReadResult> done;
         lock (_latch)
         {
+            Invariant.Require(!_isDisposed);
             if (_loads.TryGetValue(blockRef.Blkno, out var running))
                 return running;
             if (_byBlkno.TryGetValue(blockRef.Blkno, out slot))
@@ -205,7 +213,7 @@ public sealed class BlockCache : IDisposable
             _loads.Add(blockRef.Blkno, done.Task);
         }
 
-        _ = LoadSlotAsync(slot, blockRef, magic, done, cancellationToken);
+        _ = LoadSlotAsync(slot, blockRef, magic, done);
         return done.Task;
     }
 
@@ -213,14 +221,13 @@ public sealed class BlockCache : IDisposable
         CachedBlock slot,
         BlockRef blockRef,
         BlockMagic magic,
-        TaskCompletionSource<BlockReadResult> done,
-        CancellationToken cancellationToken)
+        TaskCompletionSource<BlockReadResult> done)
     {
         BlockReadResult result;
         try
         {
             var error = await _device.ReadAsync(
-                (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), slot.Block.Memory, cancellationToken);
+                (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), slot.Block.Memory, CancellationToken.None);
             result = error == FsError.None
                 ? Verify(slot.Block.GetSpan(), blockRef, magic)
                 : new BlockReadResult(error, new Corruption(CorruptionSite.BlockUnreadable, blockRef.Blkno));
@@ -243,6 +250,15 @@ public sealed class BlockCache : IDisposable
             BlocksRead++;
             slot.IsLoading = false;
             _ = _loads.Remove(blockRef.Blkno);
+            if (_isDisposed)
+            {
+                // Read ahead for nobody: what Dispose had to leave.
+                _pool.Return(slot.Block);
+                if (_loads.Count == 0)
+                    _pool.Dispose();
+                return;
+            }
+
             if (!isGood)
                 return;
             slot.Blkno = blockRef.Blkno;
