@@ -48,7 +48,7 @@ public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
     /// <inheritdoc/>
     public ValueTask<FsError> ReadAsync(long offsetBytes, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        if (Check(offsetBytes, buffer.Length, cancellationToken) is var error and not FsError.None)
+        if (Check(offsetBytes, buffer.Length, buffer.Length, cancellationToken) is var error and not FsError.None)
             return new(error);
         Transfer(offsetBytes, buffer.Span);
         return new(FsError.None);
@@ -59,9 +59,14 @@ public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
         long offsetBytes, IReadOnlyList<Memory<byte>> buffers, CancellationToken cancellationToken)
     {
         long total = 0;
+        int lengthBits = 0;
         for (int i = 0; i < buffers.Count; i++)
+        {
             total += buffers[i].Length;
-        if (Check(offsetBytes, total, cancellationToken) is var error and not FsError.None)
+            lengthBits |= buffers[i].Length;
+        }
+
+        if (Check(offsetBytes, total, lengthBits, cancellationToken) is var error and not FsError.None)
             return new(error);
         for (int i = 0; i < buffers.Count; i++)
         {
@@ -76,7 +81,7 @@ public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
     public ValueTask<FsError> WriteAsync(
         long offsetBytes, ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
-        if (Check(offsetBytes, buffer.Length, cancellationToken) is var error and not FsError.None)
+        if (Check(offsetBytes, buffer.Length, buffer.Length, cancellationToken) is var error and not FsError.None)
             return new(error);
         Store(offsetBytes, buffer.Span);
         return new(FsError.None);
@@ -87,9 +92,14 @@ public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
         long offsetBytes, IReadOnlyList<ReadOnlyMemory<byte>> buffers, CancellationToken cancellationToken)
     {
         long total = 0;
+        int lengthBits = 0;
         for (int i = 0; i < buffers.Count; i++)
+        {
             total += buffers[i].Length;
-        if (Check(offsetBytes, total, cancellationToken) is var error and not FsError.None)
+            lengthBits |= buffers[i].Length;
+        }
+
+        if (Check(offsetBytes, total, lengthBits, cancellationToken) is var error and not FsError.None)
             return new(error);
         for (int i = 0; i < buffers.Count; i++)
         {
@@ -126,13 +136,14 @@ public sealed class MemoryBlockDevice : IBlockDevice, IAllocatedRanges
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private FsError Check(long offsetBytes, long lengthBytes, CancellationToken cancellationToken)
+    /// <summary>The lengths of all buffers are ORed, so that one that is not aligned shows.</summary>
+    private FsError Check(long offsetBytes, long totalBytes, int lengthBits, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
             return FsError.Cancelled;
-        if (offsetBytes % 4096 != 0 || lengthBytes % 4096 != 0)
+        if (offsetBytes % 4096 != 0 || lengthBits % 4096 != 0)
             return FsError.Misaligned;
-        return offsetBytes < 0 || lengthBytes > SizeBytes - offsetBytes ? FsError.OutOfRange : FsError.None;
+        return offsetBytes < 0 || totalBytes > SizeBytes - offsetBytes ? FsError.OutOfRange : FsError.None;
     }
 
     private void Transfer(long offsetBytes, Span<byte> into)
