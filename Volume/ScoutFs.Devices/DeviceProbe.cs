@@ -20,18 +20,19 @@ public sealed record DeviceProbeResult(FsError Error, IReadOnlyList<DeviceSignat
 
 /// <summary>Recognises what is on a device, before something else is written there.</summary>
 /// <remarks>
-/// Looks for marks in the first and last MiB. Where a mark is short and may occur by chance (ext, FAT, partition tables)
-/// fields around it must make sense too. A mark that is left over from an older use counts: whether it still means
-/// anything is for the user to say. An empty first sector without 55 AA is nothing.
+/// Looks for marks in the first and last MiB. Where a mark is short and may occur by chance (ext, FAT, partition
+/// tables) fields around it must make sense too. A mark that is left over from an older use counts: whether it still
+/// means anything is for the user to say. An empty first sector without 55 AA is nothing.
 /// </remarks>
 public static class DeviceProbe
 {
-    // VMFS marks the second MiB, so a little more than one.
+    // The mark of VMFS is right behind the first MiB.
     private const int HeadBytes = (1 << 20) + BlockPool.BlockBytes;
     private const int TailBytes = 1 << 20;
 
     /// <summary>Probes a device; reads 2 MiB at most.</summary>
-    public static async ValueTask<DeviceProbeResult> FindAsync(IBlockDevice device, CancellationToken cancellationToken)
+    public static async ValueTask<DeviceProbeResult> FindAsync(
+        IBlockDevice device, CancellationToken cancellationToken)
     {
         var head = new byte[Math.Min(HeadBytes, device.SizeBytes)];
         var tail = new byte[Math.Min(TailBytes, device.SizeBytes)];
@@ -72,7 +73,11 @@ public static class DeviceProbe
     }
 
     private static async ValueTask<FsError> ReadAsync(
-        IBlockDevice device, long offsetBytes, Memory<byte> into, Memory<byte> block, CancellationToken cancellationToken)
+        IBlockDevice device,
+        long offsetBytes,
+        Memory<byte> into,
+        Memory<byte> block,
+        CancellationToken cancellationToken)
     {
         while (!into.IsEmpty)
         {

@@ -6,8 +6,11 @@ using System.Text;
 
 namespace ScoutFs.Devices;
 
-/// <summary>Finds out who uses a device, from what the kernel shows in /proc and /sys, for the message only.</summary>
-/// <remarks>Whether a device is in use has been decided by the kernel before; what is not found here has no effect.</remarks>
+/// <summary>Finds out who uses a device, from what the kernel shows in /proc and /sys.</summary>
+/// <remarks>
+/// For messages, once the kernel has decided that a device is in use. But a loop device on top of an image file, and
+/// write protection, are decided here.
+/// </remarks>
 internal static class LinuxHolders
 {
     private const string Unknown = "another program has opened it exclusively";
@@ -26,7 +29,8 @@ internal static class LinuxHolders
         // A disk is held by its partitions too.
         foreach (string folder in Folders($"/sys/dev/block/{status.OwnNumber}"))
         {
-            if (!File.Exists(Path.Combine(folder, "partition")) || FirstLine(Path.Combine(folder, "dev")) is not { } dev)
+            bool isPartition = File.Exists(Path.Combine(folder, "partition"));
+            if (!isPartition || FirstLine(Path.Combine(folder, "dev")) is not { } dev)
                 continue;
             if (OfNumber(dev, $"its partition {Path.GetFileName(folder)}") is { } holder)
                 return holder;

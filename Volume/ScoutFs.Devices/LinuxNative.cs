@@ -4,8 +4,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ScoutFs.Devices;
 
-/// <summary>The system calls of Linux that .NET does not offer. Structures and numbers are those of the kernel's ABI.</summary>
-/// <remarks>Error numbers are the same on all architectures .NET runs on.</remarks>
+/// <summary>The system calls of Linux that .NET does not offer.</summary>
+/// <remarks>
+/// Structures and numbers are those of the kernel's ABI. Error numbers are the same on all architectures .NET runs on.
+/// </remarks>
 internal static unsafe partial class LinuxNative
 {
     public const int Eperm = 1;

@@ -12,10 +12,10 @@ namespace ScoutFs.Devices;
 
 /// <summary>A disk, partition or image file, opened unbuffered.</summary>
 /// <remarks>
-/// <para>Unbuffered, because on a disk that several machines share a page cache shows what the disk once held. Where the
-/// filesystem under an image file refuses that, <see cref="Note"/> says so.</para>
-/// <para>Transfers go through <see cref="RandomAccess"/>: overlapped I/O on Windows, thread pool on Linux. A transfer of
-/// one buffer allocates nothing while no other is in flight; see Tests/ScoutFs.Integration.Tests.</para>
+/// <para>Unbuffered, because on a disk that several machines share a page cache shows what the disk once held. Where
+/// the filesystem under an image file refuses that, <see cref="Note"/> says so.</para>
+/// <para>Transfers go through <see cref="RandomAccess"/>: overlapped I/O on Windows, thread pool on Linux. A transfer
+/// of one buffer allocates nothing while no other is in flight, which a test measures.</para>
 /// <para>How a path becomes a handle and what its errors mean is in one part a system: RawBlockDevice.Linux.cs,
 /// RawBlockDevice.Windows.cs. Both are compiled everywhere.</para>
 /// </remarks>
@@ -166,7 +166,8 @@ public sealed partial class RawBlockDevice : IBlockDevice, IAllocatedRanges
     internal static DeviceOpenResult Open(string path, DeviceOpenOptions options) =>
         OperatingSystem.IsWindows() ? OpenOnWindows(path, options)
         : OperatingSystem.IsLinux() ? OpenOnLinux(path, options)
-        : DeviceOpenResult.Failed(FsError.Unsupported, $"{path} cannot be opened: only Linux and Windows are supported.");
+        : DeviceOpenResult.Failed(
+            FsError.Unsupported, $"{path} cannot be opened: only Linux and Windows are supported.");
 
     private static long RoundDown(long bytes) => bytes / Alignment * Alignment;
 

@@ -187,7 +187,7 @@ internal static class SignatureTable
         }
     }
 
-    /// <summary>Two labels at either end, each with a ring of über blocks in its second half, in either byte order.</summary>
+    /// <summary>Two labels at either end, each with a ring of über blocks in its second half.</summary>
     private static void LookForZfs(ProbedBytes bytes, List<DeviceSignature> found)
     {
         const uint Magic = 0x00bab10c;
