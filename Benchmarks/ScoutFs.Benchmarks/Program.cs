@@ -1,3 +1,4 @@
+using System.Threading.Tasks;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -11,8 +12,10 @@ namespace ScoutFs.Benchmarks;
 /// <summary>Runs the benchmarks named on the command line; Benchmarks/README.md says how.</summary>
 internal static class Program
 {
-    private static int Main(string[] args)
+    private static async Task<int> Main(string[] args)
     {
+        if (args.Length > 0 && args[0] == EndToEnd.Verb)
+            return await EndToEnd.RunAsync(args[1..]);
         bool allRan = true;
         foreach (var summary in BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, MakeConfig()))
             allRan &= !summary.HasCriticalValidationErrors;

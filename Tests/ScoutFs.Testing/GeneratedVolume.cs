@@ -12,7 +12,7 @@ namespace ScoutFs.Testing;
 
 /// <summary>Writes a valid volume of any number of files directly, block after block, in constant memory.</summary>
 /// <remarks>
-/// <c>/d00000000…/f00000000…</c>: one level of directories with files of one 4 KiB block each. A file costs seven
+/// <c>/d00000000…/f00000000…</c>: one level of directories with files of one extent each. A file costs seven
 /// items: inode, directory entry, position, back reference, extent and two index entries. All items are in fs_root.
 /// </remarks>
 public sealed class GeneratedVolume
@@ -26,16 +26,19 @@ public sealed class GeneratedVolume
     private readonly IBlockDevice _data;
     private readonly ulong _directories;
     private readonly ulong _filesPerDirectory;
+    private readonly ulong _blocksPerFile;
     private readonly byte[] _scratch = GC.AllocateArray<byte>(FormatConstants.LargeBlockBytes, pinned: true);
 
     private ulong _nextBlkno = FormatConstants.FirstMetaBlkno;
 
-    private GeneratedVolume(IBlockDevice meta, IBlockDevice data, ulong directories, ulong filesPerDirectory)
+    private GeneratedVolume(
+        IBlockDevice meta, IBlockDevice data, ulong directories, ulong filesPerDirectory, ulong blocksPerFile)
     {
         _meta = meta;
         _data = data;
         _directories = directories;
         _filesPerDirectory = filesPerDirectory;
+        _blocksPerFile = blocksPerFile;
     }
 
     /// <summary>Items in the file system tree of a volume of these dimensions.</summary>
@@ -47,13 +50,18 @@ public sealed class GeneratedVolume
         (long)(((directories * filesPerDirectory / 60) + (directories / 20) + 4096) * FormatConstants.LargeBlockBytes);
 
     /// <summary>Bytes of data device that a volume of these dimensions needs.</summary>
-    public static long DataBytes(ulong directories, ulong filesPerDirectory) =>
-        (long)(((directories * filesPerDirectory) + 4096) * FormatConstants.SmallBlockBytes);
+    public static long DataBytes(ulong directories, ulong filesPerDirectory, ulong blocksPerFile = 1) =>
+        (long)(((directories * filesPerDirectory * blocksPerFile) + 4096) * FormatConstants.SmallBlockBytes);
 
     /// <summary>Builds the volume; the devices' old contents outside of what is written do not matter.</summary>
+    /// <remarks>File contents are whatever the data device holds.</remarks>
     public static Task BuildAsync(
-        IBlockDevice meta, IBlockDevice data, ulong directories, ulong filesPerDirectory) =>
-        new GeneratedVolume(meta, data, directories, filesPerDirectory).BuildAsync();
+        IBlockDevice meta,
+        IBlockDevice data,
+        ulong directories,
+        ulong filesPerDirectory,
+        ulong blocksPerFile = 1) =>
+        new GeneratedVolume(meta, data, directories, filesPerDirectory, blocksPerFile).BuildAsync();
 
     private static byte[] FileName(ulong number) =>
         Encoding.ASCII.GetBytes("f" + number.ToString("d8", CultureInfo.InvariantCulture));
@@ -98,7 +106,8 @@ public sealed class GeneratedVolume
         ulong totalMeta = (ulong)_meta.SizeBytes / FormatConstants.LargeBlockBytes;
         ulong totalData = (ulong)_data.SizeBytes / FormatConstants.SmallBlockBytes;
         var fsRoot = await BuildFsRootAsync();
-        ulong firstFreeData = FormatConstants.FirstDataBlkno + (_directories * _filesPerDirectory);
+        ulong firstFreeData =
+            FormatConstants.FirstDataBlkno + (_directories * _filesPerDirectory * _blocksPerFile);
         var dataAlloc = await BuildFreeAsync(firstFreeData, totalData - firstFreeData);
         var avail = await BuildAvailAsync();
         ulong allocBlkno = _nextBlkno++;
@@ -139,7 +148,7 @@ public sealed class GeneratedVolume
                 Dirent(dir, DirectoryName(d), 2 + d, DirentType.Directory),
                 ItemSeq);
             for (ulong f = 0; f < _filesPerDirectory; f++)
-                await AddFileAsync(loader, dir, f, (d * _filesPerDirectory) + f);
+                await AddFileAsync(loader, dir, f, (d * _filesPerDirectory) + f, _blocksPerFile);
         }
 
         return await loader.FinishAsync();
@@ -173,17 +182,20 @@ public sealed class GeneratedVolume
         }
     }
 
-    private static async Task AddFileAsync(TreeBulkLoader loader, ulong dir, ulong number, ulong dataBlock)
+    private static async Task AddFileAsync(
+        TreeBulkLoader loader, ulong dir, ulong number, ulong index, ulong blocks)
     {
         ulong ino = dir + 1 + number;
         await loader.AddAsync(
-            Keys.Inode(ino), Inode(FormatConstants.SmallBlockBytes, 1, FileMode.Regular | 0x1a4, 1, 2), ItemSeq);
+            Keys.Inode(ino),
+            Inode(blocks * FormatConstants.SmallBlockBytes, 1, FileMode.Regular | 0x1a4, blocks, 2),
+            ItemSeq);
         await loader.AddAsync(
             Keys.LinkBackref(ino, dir, 2 + number),
             Dirent(ino, FileName(number), 2 + number, DirentType.Regular),
             ItemSeq);
-        var extent = new DataExtentItem { Blkno = FormatConstants.FirstDataBlkno + dataBlock };
-        await loader.AddAsync(Keys.DataExtent(ino, 0, 1), Disk.Bytes(in extent).ToArray(), ItemSeq);
+        var extent = new DataExtentItem { Blkno = FormatConstants.FirstDataBlkno + (index * blocks) };
+        await loader.AddAsync(Keys.DataExtent(ino, blocks - 1, blocks), Disk.Bytes(in extent).ToArray(), ItemSeq);
     }
 
     private async Task<AllocRoot> BuildFreeAsync(ulong start, ulong count, ulong blkno = 0)
