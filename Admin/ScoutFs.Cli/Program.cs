@@ -77,6 +77,7 @@ internal static class Program
             + "Options may follow operands, and a lone -- ends options.");
         Command[] commands =
         [
+            CheckCommand.Create(),
             CompletionCommand.Create(),
         ];
         foreach (var command in commands)
