@@ -76,9 +76,8 @@ internal sealed class Crc32CTests
         Assert.That(constant, Is.EqualTo(ShiftConstant(streams * 8 * Crc32C.StreamBytes)));
 
     [Test]
-    public void Append_EveryShortLength_EqualsBitwise([Values] Variant variant)
+    public void Append_EveryShortLength_EqualsBitwise([ValueSource(nameof(Runnable))] Variant variant)
     {
-        Require(variant);
         var random = new Prng(0x5c0f);
         byte[] bytes = new byte[GreatestShortLength + 64];
         random.Fill(bytes);
@@ -94,9 +93,8 @@ internal sealed class Crc32CTests
     }
 
     [Test]
-    public void Append_LongMessages_EqualsBitwise([Values] Variant variant)
+    public void Append_LongMessages_EqualsBitwise([ValueSource(nameof(Runnable))] Variant variant)
     {
-        Require(variant);
         var random = new Prng(0xb10c);
         byte[] bytes = new byte[(2 * FormatConstants.LargeBlockBytes) + 64];
         random.Fill(bytes);
@@ -162,6 +160,15 @@ internal sealed class Crc32CTests
         Assert.That(Crc32C.Compute(bytes), Is.Zero);
     }
 
+    /// <summary>Variants that this CPU can run; the others are not cases, since there is nothing to test.</summary>
+    private static Variant[] Runnable() => Array.FindAll(Enum.GetValues<Variant>(), variant => variant switch
+    {
+        Variant.Interleaved => Crc32C.CanInterleave,
+        Variant.Fold256 => Crc32C.CanFold256,
+        Variant.Fold512 => Crc32C.CanFold512,
+        _ => true,
+    });
+
     private static uint Append(Variant variant, uint register, ReadOnlySpan<byte> bytes) => variant switch
     {
         Variant.Serial => Crc32C.AppendSerial(register, bytes),
@@ -177,19 +184,6 @@ internal sealed class Crc32CTests
         Variant.Fold512 => 64,
         _ => 0,
     };
-
-    private static void Require(Variant variant)
-    {
-        bool canRun = variant switch
-        {
-            Variant.Interleaved => Crc32C.CanInterleave,
-            Variant.Fold256 => Crc32C.CanFold256,
-            Variant.Fold512 => Crc32C.CanFold512,
-            _ => true,
-        };
-        if (!canRun)
-            Assert.Ignore("This CPU cannot run the variant.");
-    }
 
     /// <summary>
     /// x^(bits-33) mod P, reflected: x^0 is the highest bit, and each further power shifts down by one.
