@@ -71,7 +71,12 @@ void Build() => Dotnet("build", Solution, "-c", "Release");
 // After the build, which has restored the packages.
 void FormatCheck() => Dotnet("format", Solution, "--verify-no-changes", "--no-restore");
 
-void Test(string[] filter) => Dotnet(["test", "--solution", Solution, "-c", "Release", .. filter]);
+// A filter leaves some of the test programs without a test (exit code 8), which is no failure.
+void Test(string[] filter) => Dotnet(
+[
+    "test", "--solution", Solution, "-c", "Release", .. filter,
+    .. filter.Length == 0 ? Array.Empty<string>() : ["--ignore-exit-code", "8"],
+]);
 
 void FormatDoc()
 {

@@ -9,6 +9,9 @@ namespace ScoutFs.Tidy;
 /// <summary>Projects reference only what they may.</summary>
 public sealed class ProjectRulesTests
 {
+    private static IEnumerable<SourceFile> CommonProps
+        => new[] { "Directory.Build.props", "Directory.Build.targets" }.Select(SourceTree.Find).OfType<SourceFile>();
+
     [Test]
     public void References_Repository_FollowTheTable()
         => Report.None(SourceTree.Projects.SelectMany(ProjectRules.References));
@@ -41,10 +44,8 @@ public sealed class ProjectRulesTests
     [Test]
     public void Packages_CommonProps_AreAnalyzersOnly()
     {
-        IEnumerable<string> packages = new[] { "Directory.Build.props", "Directory.Build.targets" }
-            .Select(SourceTree.Find)
-            .OfType<SourceFile>()
-            .SelectMany(file => ProjectRules.Includes(file, "PackageReference"));
+        IEnumerable<string> packages = CommonProps.SelectMany(
+            file => ProjectRules.Includes(file, "PackageReference"));
         Assert.That(packages, Is.Not.Empty.And.All.EndsWith("Analyzers"));
     }
 
@@ -62,15 +63,21 @@ public sealed class ProjectRulesTests
     public void Versions_Projects_AreCentral() => Report.None(SourceTree.Projects.SelectMany(ProjectRules.Versions));
 
     [Test]
-    public void Versions_Central_AreExact()
+    public void Versions_Central_AreExactAndUsed()
     {
         XDocument central = XDocument.Parse(SourceTree.Find("Directory.Packages.props")!.Text);
+        HashSet<string> used =
+        [
+            .. SourceTree.Projects.Concat(CommonProps)
+                .SelectMany(file => ProjectRules.Includes(file, "PackageReference")),
+        ];
         using (Assert.EnterMultipleScope())
         {
             foreach (XElement package in central.Descendants("PackageVersion"))
             {
                 string name = package.Attribute("Include")!.Value;
                 Assert.That(package.Attribute("Version")!.Value, Does.Match(@"^\d+(\.\d+)+$"), name);
+                Assert.That(used, Does.Contain(name), $"{name} is used by no project");
             }
         }
     }
