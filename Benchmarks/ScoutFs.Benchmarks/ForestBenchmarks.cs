@@ -13,7 +13,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Benchmarks;
 
-/// <summary>Lookups and scans over a volume of 10⁵ files whose metadata is cached, against a sorted dictionary.</summary>
+/// <summary>Lookups and scans over a volume of 10⁵ files, metadata cached, against a sorted dictionary.</summary>
 public class ForestBenchmarks : IDisposable
 {
     private const int Lookups = 1024;
