@@ -78,6 +78,7 @@ internal static class Program
         Command[] commands =
         [
             CheckCommand.Create(),
+            VolumeCommands.Create(),
             CompletionCommand.Create(),
         ];
         foreach (var command in commands)

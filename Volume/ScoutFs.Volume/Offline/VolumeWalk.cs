@@ -58,6 +58,7 @@ public sealed class VolumeWalk
     private readonly WalkOrder _order;
     private readonly int _maxDepth;
     private readonly int _maxSteps;
+    private readonly bool _onlyDirectories;
     private readonly List<Frame> _frames = [];
     private readonly List<DirectoryEntry> _entries = [];
     private readonly List<LinkBackref> _links = [];
@@ -72,14 +73,20 @@ public sealed class VolumeWalk
     /// <param name="order">Order of visits.</param>
     /// <param name="maxDepth">Levels below the start that are visited.</param>
     /// <param name="maxSteps">Entries held at once, at least 2; tests make it small.</param>
+    /// <param name="onlyDirectories">Whether everything else is passed over (but for the start).</param>
     public VolumeWalk(
-        VolumeReader reader, WalkOrder order, int maxDepth = int.MaxValue, int maxSteps = MaxSteps)
+        VolumeReader reader,
+        WalkOrder order,
+        int maxDepth = int.MaxValue,
+        int maxSteps = MaxSteps,
+        bool onlyDirectories = false)
     {
         Invariant.Require(maxSteps >= 2);
         _reader = reader;
         _order = order;
         _maxDepth = maxDepth;
         _maxSteps = maxSteps;
+        _onlyDirectories = onlyDirectories;
     }
 
     /// <summary>What was come to.</summary>
@@ -106,6 +113,13 @@ public sealed class VolumeWalk
 
     /// <summary>The inode, with Entry and Leave.</summary>
     public InodeItem Inode { get; private set; }
+
+    /// <summary>
+    /// Nothing comes after the entry in its directory, with Entry. May be wrong in order of positions, where what comes
+    /// after is not always read yet.
+    /// </summary>
+    public bool IsLastInDirectory => _frames.Count == 0 || _frames[^1] is { IsAtEnd: true } frame
+        && frame.Index == frame.Steps.Count;
 
     /// <summary>What is wrong, with Problem.</summary>
     public VolumeException? Failure { get; private set; }
@@ -383,7 +397,14 @@ public sealed class VolumeWalk
         bool hasMore = await _reader.ReadDirectoryAsync(frame.Dir, from, _entries, wanted, cancellationToken);
         frame.IsAtEnd = !hasMore;
         foreach (var entry in _entries)
-            frame.Steps.Add(new Step(entry, IsSubtree: false, IsValid: true));
+        {
+            if (IsWanted(entry))
+                frame.Steps.Add(new Step(entry, IsSubtree: false, IsValid: true));
+        }
+
+        // Where nothing was wanted, the place to go on from must be kept all the same.
+        if (frame.Steps.Count == 0 && hasMore)
+            frame.LastStep = new Step(_entries[^1], IsSubtree: false, IsValid: true);
     }
 
     // Collects the least steps after the last one taken; a directory with more than fit is read once for every batch.
@@ -398,10 +419,12 @@ public sealed class VolumeWalk
             hasMore = await _reader.ReadDirectoryAsync(frame.Dir, from, _entries, PageEntries, cancellationToken);
             foreach (var entry in _entries)
             {
+                from = entry.Pos + 1;
+                if (!IsWanted(entry))
+                    continue;
                 AddIfLater(frame, new Step(entry, IsSubtree: false, IsValid: true));
                 if (_order == WalkOrder.Path && entry.Type == DirentType.Directory && frame.Depth + 1 < _maxDepth)
                     AddIfLater(frame, new Step(entry, IsSubtree: true, IsValid: true));
-                from = entry.Pos + 1;
             }
 
             hasMore &= from != 0;
@@ -414,6 +437,8 @@ public sealed class VolumeWalk
             isCut |= CutToLeast(steps);
         frame.IsAtEnd = !isCut;
     }
+
+    private bool IsWanted(in DirectoryEntry entry) => !_onlyDirectories || entry.Type == DirentType.Directory;
 
     private bool CutToLeast(List<Step> steps)
     {
