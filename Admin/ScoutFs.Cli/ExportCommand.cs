@@ -21,19 +21,19 @@ internal static class ExportCommand
             {
                 new("volume export meta.img data.img ./copy", "Copy everything into the new directory copy"),
                 new("volume export meta.img data.img /some/file ./file", "Copy one file"),
-                new("volume export --manifest meta.img data.img > manifest.jsonl", "Attributes and hashes of all paths"),
+                new("volume export --manifest meta.img data.img > manifest.jsonl", "Attributes, hashes of all paths"),
             },
             Notes =
             {
                 "DEST becomes the copy of PATH. It must not exist, or be an empty directory; nothing is overwritten. "
                 + "Copied are contents with their holes, mode, times, owner (as root), extended attributes, symbolic "
-                + "and hard links, fifos, sockets and device nodes; what the system or user cannot make is counted in a "
-                + "note. On Windows there is no place for mode, owner and extended attributes, and characters that "
+                + "and hard links, fifos, sockets and device nodes; what the system or user cannot make is counted in "
+                + "a note. On Windows there is no place for mode, owner and extended attributes, and characters that "
                 + "Windows does not allow in names are replaced as the mounted volume shows them.",
                 "Files whose contents are offline (archived elsewhere) are left out and the exit code is 1, unless "
                 + "--offline-as-holes is given. Damaged paths are left out and named; the exit code is 1 then, too.",
-                "A manifest has one JSON object a path, sorted bytewise by path, with attributes, times in nanoseconds, "
-                + "SHA-256 of contents and extended attributes.",
+                "A manifest has one JSON object a path, sorted bytewise by path, with attributes, times in "
+                + "nanoseconds, SHA-256 of contents and extended attributes.",
             },
         };
         var operands = new VolumeOperands(command, pathDescription: null);

@@ -130,7 +130,14 @@ internal static class ExportNative
     [DllImport("kernel32", EntryPoint = "DeviceIoControl", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]
     public static extern bool ControlFile(
-        SafeFileHandle file, uint code, nint input, int inputBytes, nint output, int outputBytes, out int returned, nint zero);
+        SafeFileHandle file,
+        uint code,
+        nint input,
+        int inputBytes,
+        nint output,
+        int outputBytes,
+        out int returned,
+        nint zero);
 
     /// <summary>A time as 64 bit systems have it.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -110,8 +110,8 @@ internal abstract class ExportTarget : IDisposable
 
     /// <summary>What to say when the destination is there already.</summary>
     protected ExportException ExistsFailure() => new(
-        $"{Destination} exists already. Nothing is overwritten: name a new path, or an empty directory for the copy of a "
-        + "directory.",
+        $"{Destination} exists already. Nothing is overwritten: name a new path, or an empty directory for the copy of "
+        + "a directory.",
         FsError.Exists,
         isFatal: true);
 }

@@ -20,8 +20,8 @@ internal static class VolumeCommands
             },
             Notes =
             {
-                "Paths start at the root of the volume; the leading slash may be left out. Symbolic links inside a path "
-                + "are followed while they are relative. --ino N names an inode by its number instead.",
+                "Paths start at the root of the volume; the leading slash may be left out. Symbolic links inside a "
+                + "path are followed while they are relative. --ino N names an inode by its number instead.",
             },
         };
         group.Add(VolumeLsCommand.Create());

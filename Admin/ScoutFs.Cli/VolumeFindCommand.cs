@@ -24,9 +24,9 @@ internal static class VolumeFindCommand
             },
             Notes =
             {
-                "Everything given must hold. SIZE is in bytes or has a suffix K, M, G, T, P: +SIZE is more, -SIZE less, "
-                + "SIZE exactly that many bytes. AGE is a number with s, m, h or d (days, also without): +AGE is older, "
-                + "-AGE younger. WHEN is a date and time like 2026-11-25 or 2026-11-25T12:30:00Z, in UTC.",
+                "Everything given must hold. SIZE is in bytes or has a suffix K, M, G, T, P: +SIZE is more, -SIZE "
+                + "less, SIZE exactly that many bytes. AGE is a number with s, m, h or d (days, also without): +AGE is "
+                + "older, -AGE younger. WHEN is a date and time like 2026-11-25 or 2026-11-25T12:30:00Z, in UTC.",
                 "On a terminal, bytes that cannot be shown appear as \\xNN; into a pipe paths are written as they are.",
             },
         };

@@ -169,7 +169,8 @@ internal static class VolumeStatCommand
 
                 console.Print(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"  {extent.LogicalBlock,16} {Physical(extent),16} {extent.CountBlocks,16}  {ExtentFlags(extent)}"));
+                    $"  {extent.LogicalBlock,16} {Physical(extent),16} {extent.CountBlocks,16}  "
+                    + $"{ExtentFlags(extent)}"));
                 shown++;
                 from = extent.EndBlock;
             }

@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using ScoutFs.Testing;
-using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Forest;
+using ScoutFs.Volume.Format;
 
 namespace ScoutFs.Volume.Tests.Planting;
 
