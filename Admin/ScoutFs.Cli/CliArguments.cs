@@ -16,4 +16,11 @@ internal static class CliArguments
     {
         Description = "Data device of the same volume: a block device or an image file.",
     };
+
+    /// <summary>The flag by which the user says that nobody has the volume mounted.</summary>
+    public static Option<bool> Offline() => new("--offline", "-F")
+    {
+        Description = "Says that the volume is not mounted anywhere; required.",
+        Required = true,
+    };
 }

@@ -77,8 +77,13 @@ internal static class Program
             + "Options may follow operands, and a lone -- ends options.");
         Command[] commands =
         [
+            MkfsCommand.Create(),
             CheckCommand.Create(),
+            ChangeQuorumConfigCommand.Create(),
+            ChangeFormatVersionCommand.Create(),
+            PrepareEmptyDataDeviceCommand.Create(),
             VolumeCommands.Create(),
+            TourCommand.Create(),
             CompletionCommand.Create(),
         ];
         foreach (var command in commands)

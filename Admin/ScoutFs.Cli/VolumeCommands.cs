@@ -30,6 +30,8 @@ internal static class VolumeCommands
         group.Add(VolumeCatCommand.Create());
         group.Add(VolumeFindCommand.Create());
         group.Add(ExportCommand.Create());
+        group.Add(VolumePackCommands.CreatePack());
+        group.Add(VolumePackCommands.CreateUnpack());
         return group;
     }
 }
