@@ -36,8 +36,8 @@ internal sealed class PlantedDefectTests
     [TestCaseSource(nameof(Defects))]
     public async Task Defect_Planted_IsReportedAndNothingElse(PlantedDefect defect)
     {
-        var volume = await DefectVolumes.OpenAsync(defect.Base);
-        var before = await BaselineAsync(defect.Base, volume);
+        var volume = await DefectVolumes.OpenAsync(defect.Origin);
+        var before = await BaselineAsync(defect.Origin, volume);
         defect.Plant(volume);
         var report = await CheckAsync(volume);
         var found = report.Findings.Where(finding => finding.Invariant == defect.Invariant).ToList();
@@ -61,7 +61,7 @@ internal sealed class PlantedDefectTests
     [TestCaseSource(nameof(Unseen))]
     public async Task Defect_Unseen_IsNotReported(PlantedDefect defect)
     {
-        var volume = await DefectVolumes.OpenAsync(defect.Base);
+        var volume = await DefectVolumes.OpenAsync(defect.Origin);
         defect.Plant(volume);
         var report = await CheckAsync(volume);
         Assert.That(report.Findings.Select(finding => finding.Invariant), Does.Not.Contain(defect.Invariant));

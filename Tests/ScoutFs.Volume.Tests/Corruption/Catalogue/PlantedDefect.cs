@@ -33,7 +33,7 @@ internal sealed record PlantedDefect(
     string Invariant, string Clause, FindingSeverity? Severity, Action<VolumeEditor> Plant)
 {
     /// <summary>Volume to plant it into.</summary>
-    public DefectOrigin Base { get; init; } = DefectOrigin.Busy;
+    public DefectOrigin Origin { get; init; } = DefectOrigin.Busy;
 
     /// <summary>Where or how, when one clause is planted more than once.</summary>
     public string Variant { get; init; } = "";
@@ -50,10 +50,10 @@ internal sealed record PlantedDefect(
     /// <summary>Name of the test case.</summary>
     public string Name =>
         $"{Invariant}: {Clause}{(Variant.Length == 0 ? "" : ", " + Variant)}"
-        + (Base is DefectOrigin.Busy ? "" : $" ({Base})");
+        + (Origin is DefectOrigin.Busy ? "" : $" ({Origin})");
 
     /// <summary>The same defect in another volume.</summary>
-    public PlantedDefect On(DefectOrigin volume) => this with { Base = volume };
+    public PlantedDefect On(DefectOrigin volume) => this with { Origin = volume };
 
     /// <summary>The same defect with a further invariant that may be reported.</summary>
     public PlantedDefect With(string invariant, string reason) =>
