@@ -65,6 +65,21 @@ public sealed partial class FormatDocumentTests
     }
 
     [Test]
+    public void Invariants_CitedInSources_Exist()
+    {
+        HashSet<string> invariants = [.. Invariant().Matches(Document[Document.IndexOf(
+            "## 18.", StringComparison.Ordinal)..]).Select(match => match.Value)];
+        Report.None(
+            from file in SourceTree.Texts
+            where file.IsCSharp
+            from line in file.Lines.Select((text, index) => (Text: text, Number: index + 1))
+            from Match citation in CitedInvariants().Matches(line.Text)
+            from number in Invariant().Matches(citation.Value).Select(match => match.Value)
+            where !invariants.Contains(number)
+            select file.At(line.Number, $"cites {number}, which §18 of {FormatDocument.Path} does not have"));
+    }
+
+    [Test]
     public void Rewrite_StaleTable_IsMadeAnew()
     {
         const string Stale =
@@ -83,6 +98,13 @@ public sealed partial class FormatDocumentTests
     /// <summary>A citation such as <c>format §8.2</c> or <c>format §9.3, §9.4</c>.</summary>
     [GeneratedRegex(@"format §\d+(\.\d+)?(, §\d+(\.\d+)?)*")]
     private static partial Regex Citation();
+
+    /// <summary>The invariants behind a citation: <c>format §7.1, I34, I35</c>.</summary>
+    [GeneratedRegex(@"format §[^)]*?(, I\d+)+")]
+    private static partial Regex CitedInvariants();
+
+    [GeneratedRegex(@"\bI\d+\b")]
+    private static partial Regex Invariant();
 
     [GeneratedRegex(@"§(?<number>\d+(\.\d+)?)")]
     private static partial Regex Section();
