@@ -4,7 +4,7 @@ using ScoutFs.Volume.Offline;
 
 namespace ScoutFs.Cli;
 
-/// <summary>Quorum slots on command lines (<c>-Q NR,ADDR,PORT</c>), and what commands print of a volume they made.</summary>
+/// <summary>Quorum slots on command lines (<c>-Q NR,ADDR,PORT</c>), and what commands print of a new volume.</summary>
 internal static class CliQuorum
 {
     /// <summary>The option that takes slots; may be repeated.</summary>

@@ -7,7 +7,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cli;
 
-/// <summary><c>prepare-empty-data-device</c>: makes an empty device the data device of a volume (archive §12.2).</summary>
+/// <summary><c>prepare-empty-data-device</c>: makes an empty device a volume's data device (archive §12.2).</summary>
 internal static class PrepareEmptyDataDeviceCommand
 {
     /// <summary>The command.</summary>

@@ -8,7 +8,7 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Integration.Tests;
 
-/// <summary>Takes the data device of a golden volume and forgets file contents: checkers look at its start only.</summary>
+/// <summary>Takes the data device of a golden volume without file contents: checkers look at its start only.</summary>
 internal sealed class CrossCheckDataDevice : IBlockDevice
 {
     private const long KeptBytes = 1 << 20;
