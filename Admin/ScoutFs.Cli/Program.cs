@@ -78,6 +78,7 @@ internal static class Program
         Command[] commands =
         [
             MkfsCommand.Create(),
+            PrintCommand.Create(),
             CheckCommand.Create(),
             ChangeQuorumConfigCommand.Create(),
             ChangeFormatVersionCommand.Create(),

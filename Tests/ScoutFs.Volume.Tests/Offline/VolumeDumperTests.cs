@@ -1,0 +1,97 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Testing;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Offline;
+
+namespace ScoutFs.Volume.Tests.Offline;
+
+/// <summary>The dump against what the reference's own print says of the same volumes.</summary>
+public sealed class VolumeDumperTests
+{
+    [Test]
+    public async Task Dump_SuperAndQuorumOfG1_SayWhatTheReferencePrints()
+    {
+        var records = await DumpAsync("g1-basic", new DumpOptions { SkipsLarge = true });
+
+        var super = records.Single(record => record.Kind == "super").Fields;
+        Assert.That(super["header.fsid"], Is.EqualTo("9ba7817bdc51089c"));
+        Assert.That(super["header.seq"], Is.EqualTo("16"));
+        Assert.That(super["next_ino"], Is.EqualTo("21504"));
+        Assert.That(super["seq"], Is.EqualTo("15"));
+        Assert.That(super["meta_alloc[0].total_len"], Is.EqualTo("107020"));
+        Assert.That(super["meta_alloc[1].root.ref.blkno"], Is.EqualTo("44"));
+        Assert.That(super["server_meta_avail[1].first_nr"], Is.EqualTo("8136"));
+        Assert.That(super["server_meta_freed[0].total_nr"], Is.EqualTo("12"));
+        Assert.That(super["quorum_config.slots[0].port"], Is.EqualTo("19700"));
+        var quorum = records.First(record => record.Kind == "quorum").Fields;
+        Assert.That(quorum["write_nr"], Is.EqualTo("6"));
+        Assert.That(quorum["events[5].rid"], Is.EqualTo("a3c917364e356d80"));
+        Assert.That(quorum["events[0].nsec"], Is.EqualTo("364921728"));
+        Assert.That(records.Count(record => record.Kind == "quorum"), Is.EqualTo(15));
+    }
+
+    [TestCase("g2-multi")]
+    [TestCase("g4-archive")]
+    [TestCase("g8-srch")]
+    public async Task Dump_GoldenVolume_HasEveryTreeAndNoProblem(string name)
+    {
+        var records = await DumpAsync(name, new DumpOptions());
+
+        Assert.That(records.Where(record => record.Kind == "problem"), Is.Empty);
+        var trees = records.Where(record => record.Kind == "tree").Select(record => record.Structure).ToList();
+        Assert.That(trees, Is.SupersetOf(new[] { "logs_root", "fs_root", "srch_root", "data_alloc" }));
+        int logTrees = records.Count(record => record.Structure == "logs_root" && record.Kind == "item");
+        Assert.That(trees.Count(tree => tree.EndsWith(" item_root", StringComparison.Ordinal)), Is.EqualTo(logTrees));
+    }
+
+    [Test]
+    public async Task Dump_OneInode_ShowsItsItemsOnly()
+    {
+        var records = await DumpAsync("g1-basic", new DumpOptions { Tree = "log_trees", Ino = 11423 });
+
+        var items = records.Where(record => record.Kind == "item").ToList();
+        Assert.That(items, Is.Not.Empty);
+        Assert.That(items.Count(item => item.Fields["type"] == "inode"), Is.EqualTo(1));
+        Assert.That(items.Count(item => item.Fields["type"] == "link backref"), Is.EqualTo(13));
+        Assert.That(items.Select(item => item.Fields["key"]), Has.All.Contains(".11423."));
+    }
+
+    [Test]
+    public async Task Dump_UnreadableTreeBlock_SaysSoAndGoesOn()
+    {
+        var golden = await GoldenVolume.LoadAsync("g1-basic");
+        using var volume = await OfflineVolume.OpenAsync(
+            golden.Meta, golden.DataDevice, OfflineVolume.DefaultCacheBytes, CancellationToken.None);
+        long offset = (long)(volume.Super.DataAlloc.Root.Ref.Blkno * FormatConstants.LargeBlockBytes);
+        _ = await golden.Meta.WriteAsync(offset, new byte[4096], CancellationToken.None);
+
+        var records = await DumpAsync(golden, new DumpOptions());
+
+        var problem = records.Single(record => record.Kind == "problem");
+        Assert.That(problem.Structure, Is.EqualTo("data_alloc"));
+        Assert.That(problem.Fields["invariant"], Is.EqualTo("I10"));
+        Assert.That(records.Any(record => record.Structure == "fs_root" && record.Kind == "item"), Is.True);
+    }
+
+    private static async Task<List<Copy>> DumpAsync(string name, DumpOptions options) =>
+        await DumpAsync(await GoldenVolume.LoadAsync(name), options);
+
+    private static async Task<List<Copy>> DumpAsync(GoldenVolume golden, DumpOptions options)
+    {
+        var records = new List<Copy>();
+        await VolumeDumper.DumpAsync(
+            golden.Meta,
+            options,
+            record => records.Add(new Copy(
+                record.Kind, record.Structure, record.Fields.ToDictionary(field => field.Name, field => field.Text))),
+            CancellationToken.None);
+        return records;
+    }
+
+    private sealed record Copy(string Kind, string Structure, Dictionary<string, string> Fields);
+}

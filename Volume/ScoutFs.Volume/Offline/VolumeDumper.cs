@@ -1,0 +1,364 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Threading;
+using System.Threading.Tasks;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Srch;
+
+namespace ScoutFs.Volume.Offline;
+
+/// <summary>What of a volume is dumped.</summary>
+public sealed record DumpOptions
+{
+    /// <summary>Leave out what is large: items of fs_root and of log trees, list entries, srch entries.</summary>
+    public bool SkipsLarge { get; init; }
+
+    /// <summary>Only structures whose name starts with this, or null for all.</summary>
+    public string? Tree { get; init; }
+
+    /// <summary>Only items of this zone, or null for all.</summary>
+    public byte? Zone { get; init; }
+
+    /// <summary>Only items that belong to this inode, or null for all.</summary>
+    public ulong? Ino { get; init; }
+}
+
+/// <summary>Passes every structure of a volume's metadata on as records, as it is on the device.</summary>
+/// <remarks>
+/// Trees are walked one by one, not merged: each version of an item is shown where it is. What is damaged is passed on
+/// as a record of kind "problem", and the dump goes on with what can be read. Streams; memory does not depend on the
+/// volume.
+/// </remarks>
+public sealed class VolumeDumper : IFindingSink, IDisposable
+{
+    private static readonly StructPlan SuperPlan = StructPlan.Of<SuperBlock>();
+    private static readonly StructPlan QuorumPlan = StructPlan.Of<QuorumBlock>();
+    private static readonly StructPlan SrchLeafPlan = StructPlan.Of<SrchLeafHeader>();
+    private static readonly StructPlan BloomPlan = StructPlan.Of<BloomBlockHeader>();
+    private static readonly StructPlan ListPlan = StructPlan.Of<AllocListBlock>();
+
+    private readonly IBlockDevice _meta;
+    private readonly DumpOptions _options;
+    private readonly Action<DumpRecord> _onRecord;
+    private readonly DumpRecord _record = new();
+    private readonly ItemDecoder _decoder = new();
+    private readonly List<LogTrees> _logs = [];
+    private readonly List<(string Name, SrchFile File)> _srchFiles = [];
+    private readonly List<(string Name, AllocListHead Head)> _lists = [];
+    private CheckContext? _context;
+
+    private VolumeDumper(IBlockDevice meta, DumpOptions options, Action<DumpRecord> onRecord)
+    {
+        _meta = meta;
+        _options = options;
+        _onRecord = onRecord;
+    }
+
+    /// <summary>Dumps a volume.</summary>
+    /// <param name="meta">Metadata device.</param>
+    /// <param name="options">What to dump.</param>
+    /// <param name="onRecord">Takes each record; valid during the call only.</param>
+    /// <param name="cancellationToken">Stops between blocks.</param>
+    /// <exception cref="VolumeException">The super block cannot be read.</exception>
+    public static async ValueTask DumpAsync(
+        IBlockDevice meta, DumpOptions options, Action<DumpRecord> onRecord, CancellationToken cancellationToken)
+    {
+        using var dumper = new VolumeDumper(meta, options, onRecord);
+        await dumper.RunAsync(cancellationToken);
+    }
+
+    private CheckContext Context => _context!;
+
+    /// <inheritdoc/>
+    public void Dispose() => _context?.Dispose();
+
+    /// <inheritdoc/>
+    void IFindingSink.Report(
+        string invariant, string structure, string where, string what, FindingSeverity severity)
+    {
+        if (severity == FindingSeverity.Error)
+            ReportProblem(invariant, structure, where, what);
+    }
+
+    private void ReportProblem(string invariant, string structure, string where, string what)
+    {
+        _record.Start("problem", structure);
+        _record.Add("invariant", invariant);
+        _record.Add("where", where);
+        _record.Add("what", what);
+        _onRecord(_record);
+    }
+
+    private async ValueTask RunAsync(CancellationToken cancellationToken)
+    {
+        using var pool = new BlockPool(1);
+        var buffer = pool.TryRent()!;
+        try
+        {
+            var super = await OfflineVolume.ReadSuperAsync(_meta, isMeta: true, buffer.Memory, cancellationToken);
+            if (Wants("super"))
+                Emit("super", "super", SuperPlan, Disk.Bytes(in super));
+            await DumpQuorumAsync(buffer.Memory, cancellationToken);
+            _context = new CheckContext(
+                _meta, super, this, new CheckOptions(), new MetaAccounting(super.TotalMetaBlocks), 1, null);
+            await DumpTreesAsync(super, cancellationToken);
+        }
+        finally
+        {
+            pool.Return(buffer);
+        }
+    }
+
+    private async ValueTask DumpQuorumAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        for (int slot = 0; slot < FormatConstants.QuorumSlots && Wants("quorum"); slot++)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"quorum[{slot}]");
+            var error = await SmallBlocks.ReadAsync(
+                _meta, FormatConstants.QuorumBlkno + (ulong)slot, buffer, cancellationToken);
+            if (error == FsError.None)
+                Emit("quorum", name, QuorumPlan, buffer.Span[..Disk.SizeOf<QuorumBlock>()]);
+            else
+                ReportProblem("I8", name, string.Empty, FsErrorTable.TextOf(error));
+        }
+    }
+
+    private async ValueTask DumpTreesAsync(SuperBlock super, CancellationToken cancellationToken)
+    {
+        await DumpTreeAsync("logs_root", super.LogsRoot, isLarge: false, cancellationToken);
+        await DumpTreeAsync("log_merge", super.LogMerge, isLarge: false, cancellationToken);
+        await DumpTreeAsync("mounted_clients", super.MountedClients, isLarge: false, cancellationToken);
+        await DumpTreeAsync("srch_root", super.SrchRoot, isLarge: false, cancellationToken);
+        for (int i = 0; i < 2; i++)
+        {
+            string index = string.Create(CultureInfo.InvariantCulture, $"[{i}]");
+            await DumpTreeAsync("meta_alloc" + index, super.MetaAlloc[i].Root, isLarge: true, cancellationToken);
+            _lists.Add(("server_meta_avail" + index, super.ServerMetaAvail[i]));
+            _lists.Add(("server_meta_freed" + index, super.ServerMetaFreed[i]));
+        }
+
+        await DumpTreeAsync("data_alloc", super.DataAlloc.Root, isLarge: true, cancellationToken);
+        await DumpTreeAsync("fs_root", super.FsRoot, isLarge: true, cancellationToken);
+        foreach (var log in _logs)
+        {
+            string name = LogTreesCheck.NameOf(log);
+            await DumpBloomAsync(name + " bloom", log.BloomRef, cancellationToken);
+            await DumpTreeAsync(name + " item_root", log.ItemRoot, isLarge: true, cancellationToken);
+            await DumpTreeAsync(name + " data_avail", log.DataAvail.Root, isLarge: true, cancellationToken);
+            await DumpTreeAsync(name + " data_freed", log.DataFreed.Root, isLarge: true, cancellationToken);
+        }
+
+        foreach (var (name, head) in _lists)
+            await DumpListAsync(name, head, cancellationToken);
+        foreach (var (name, file) in _srchFiles)
+        {
+            if (file.Height > 0 && Wants(name))
+                await DumpSrchAsync(name, file.Ref, Math.Min(file.Height - 1, 7), cancellationToken);
+        }
+    }
+
+    private bool Wants(string structure) =>
+        _options.Tree is null || structure.StartsWith(_options.Tree, StringComparison.Ordinal);
+
+    private void Emit(string kind, string structure, StructPlan plan, ReadOnlySpan<byte> bytes)
+    {
+        _record.Start(kind, structure);
+        plan.Read(bytes, _record);
+        _onRecord(_record);
+    }
+
+    private async ValueTask DumpTreeAsync(
+        string name, BtreeRoot root, bool isLarge, CancellationToken cancellationToken)
+    {
+        // The small trees name what else there is, so they are read even when they are not shown.
+        bool isShown = Wants(name);
+        if (isShown)
+        {
+            _record.Start("tree", name);
+            _record.Add("blkno", root.Ref.Blkno);
+            _record.Add("seq", root.Ref.Seq.Value.ToString("x16", CultureInfo.InvariantCulture));
+            _record.Add("height", root.Height);
+            _onRecord(_record);
+        }
+
+        if (isLarge && (!isShown || _options.SkipsLarge))
+            return;
+        using var walk = new CheckedTreeWalk(Context, name, root);
+        await walk.ForEachAsync(at => OnItem(at, isShown), cancellationToken);
+    }
+
+    private void OnItem(CheckedTreeWalk walk, bool isShown)
+    {
+        ref readonly var item = ref walk.Item;
+        var value = walk.Value;
+        Remember(walk.Structure, item.Key, value);
+        if (!isShown || !Selects(item.Key))
+            return;
+        _record.Start("item", walk.Structure);
+        _record.Add("block", walk.Blkno);
+        _record.Add("key", item.Key.ToString());
+        _record.Add("type", ItemKinds.NameOf(item.Key.Zone, item.Key.Type));
+        _record.Add("seq", item.Seq);
+        if ((item.Flags & BtreeItem.FlagDeletion) != 0)
+            _record.Add("deletion", 1UL);
+        _record.Below("value");
+        _decoder.Decode(item.Key, value, _record);
+        _onRecord(_record);
+    }
+
+    private bool Selects(in ItemKey key) =>
+        (_options.Zone is not { } zone || key.Zone == zone) && (_options.Ino is not { } ino || IsOf(key, ino));
+
+    private static bool IsOf(in ItemKey key, ulong ino) => key.Zone switch
+    {
+        KeyZone.Fs => key.First == ino,
+        KeyZone.InodeIndex => key.Third == ino,
+        KeyZone.Orphan => key.Second == ino,
+        _ => false,
+    };
+
+    // Items that own further structures.
+    private void Remember(string structure, in ItemKey key, ReadOnlySpan<byte> value)
+    {
+        if (key.Zone == KeyZone.LogTrees && value.Length == Disk.SizeOf<LogTrees>())
+        {
+            var log = Disk.Ref<LogTrees>(value);
+            string name = LogTreesCheck.NameOf(log);
+            _logs.Add(log);
+            _lists.Add((name + " meta_avail", log.MetaAvail));
+            _lists.Add((name + " meta_freed", log.MetaFreed));
+            _srchFiles.Add((name + " srch_file", log.SrchFile));
+        }
+        else if (key.Zone == KeyZone.Srch && value.Length == Disk.SizeOf<SrchFile>())
+        {
+            var file = Disk.Ref<SrchFile>(value);
+            _srchFiles.Add((string.Create(CultureInfo.InvariantCulture, $"srch file {file.Ref.Blkno.Value}"), file));
+        }
+        else if (key.Zone == KeyZone.Srch && value.Length == Disk.SizeOf<SrchCompact>())
+        {
+            var compaction = Disk.Ref<SrchCompact>(value);
+            AddLists($"srch compaction {compaction.Id.Value}", compaction.MetaAvail, compaction.MetaFreed);
+        }
+        else if (key.Zone == KeyZone.MergeRequest && value.Length == Disk.SizeOf<LogMergeRequest>())
+        {
+            var request = Disk.Ref<LogMergeRequest>(value);
+            AddLists($"merge request {request.Seq.Value}", request.MetaAvail, request.MetaFreed);
+        }
+        else if (key.Zone == KeyZone.MergeComplete && value.Length == Disk.SizeOf<LogMergeComplete>())
+        {
+            var completion = Disk.Ref<LogMergeComplete>(value);
+            AddLists($"merge completion {completion.Seq.Value}", completion.MetaAvail, completion.MetaFreed);
+        }
+    }
+
+    private void AddLists(FormattableString name, in AllocListHead avail, in AllocListHead freed)
+    {
+        string text = name.ToString(CultureInfo.InvariantCulture);
+        _lists.Add((text + " meta_avail", avail));
+        _lists.Add((text + " meta_freed", freed));
+    }
+
+    private async ValueTask DumpBloomAsync(string name, BlockRef blockRef, CancellationToken cancellationToken)
+    {
+        if (blockRef.IsNone || !Wants(name))
+            return;
+        var lease = await Context.ReadAsync(blockRef, BlockMagic.Bloom, name, cancellationToken);
+        if (lease.IsHeld)
+            Emit("bloom", name, BloomPlan, lease.Bytes[..Disk.SizeOf<BloomBlockHeader>()]);
+        lease.Dispose();
+    }
+
+    private async ValueTask DumpListAsync(string name, AllocListHead head, CancellationToken cancellationToken)
+    {
+        if (!Wants(name))
+            return;
+        for (var blockRef = head.Ref; !blockRef.IsNone;)
+        {
+            bool isInside = blockRef.Blkno < Context.Accounting.TotalBlocks;
+            if (isInside && !Context.Accounting.Claim(blockRef.Blkno, name))
+            {
+                ReportProblem("I51", name, CheckContext.At(blockRef), "The list comes back to a block.");
+                return;
+            }
+
+            var lease = await Context.ReadAsync(blockRef, BlockMagic.AllocList, name, cancellationToken);
+            if (!lease.IsHeld)
+                return;
+            blockRef = EmitListBlock(name, lease);
+            lease.Dispose();
+        }
+    }
+
+    private BlockRef EmitListBlock(string name, BlockLease lease)
+    {
+        ref readonly var list = ref Disk.Ref<AllocListBlock>(lease.Bytes);
+        _record.Start("list_block", name);
+        ListPlan.Read(lease.Bytes[..Disk.SizeOf<AllocListBlock>()], _record);
+        ulong end = (ulong)list.Start.Value + list.Nr.Value;
+        if (!_options.SkipsLarge && end <= FormatConstants.ListBlockEntries)
+        {
+            var entries = Disk.Slice<Le64>(
+                lease.Bytes, Disk.SizeOf<AllocListBlock>(), FormatConstants.ListBlockEntries);
+            _record.Add("entries", RangesText.Of(entries.Slice((int)list.Start.Value, (int)list.Nr.Value)));
+        }
+
+        _onRecord(_record);
+        return list.Next;
+    }
+
+    private async ValueTask DumpSrchAsync(
+        string name, BlockRef blockRef, int level, CancellationToken cancellationToken)
+    {
+        var magic = level == 0 ? BlockMagic.SrchLeaf : BlockMagic.SrchParent;
+        bool isInside = blockRef.Blkno < Context.Accounting.TotalBlocks;
+        if (isInside && !Context.Accounting.Claim(blockRef.Blkno, name))
+            return;
+        var lease = await Context.ReadAsync(blockRef, magic, name, cancellationToken);
+        if (!lease.IsHeld)
+            return;
+        BlockRef[] children = [];
+        if (level == 0)
+        {
+            EmitSrchLeaf(name, lease);
+        }
+        else
+        {
+            children = Disk.Slice<BlockRef>(lease.Bytes, Disk.SizeOf<BlockHeader>(), FormatConstants.SrchParentRefs)
+                .ToArray();
+        }
+
+        lease.Dispose();
+        foreach (var child in children)
+        {
+            if (!child.IsNone)
+                await DumpSrchAsync(name, child, level - 1, cancellationToken);
+        }
+    }
+
+    private void EmitSrchLeaf(string name, BlockLease lease)
+    {
+        Emit("srch_leaf", name, SrchLeafPlan, lease.Bytes[..Disk.SizeOf<SrchLeafHeader>()]);
+        if (_options.SkipsLarge)
+            return;
+        uint count = Disk.Ref<SrchLeafHeader>(lease.Bytes).EntryNr;
+        var encoded = lease.Bytes[Disk.SizeOf<SrchLeafHeader>()..];
+        var entry = default(SrchEntry);
+        for (uint i = 0; i < count; i++)
+        {
+            int bytes = SrchEntryCodec.Decode(encoded, entry, out entry);
+            if (bytes == 0)
+                return;
+            encoded = encoded[bytes..];
+            if (_options.Ino is { } ino && entry.Ino != ino)
+                continue;
+            _record.Start("srch_entry", name);
+            _record.Add("hash", entry.Hash.Value.ToString("x16", CultureInfo.InvariantCulture));
+            _record.Add("ino", entry.Ino);
+            _record.Add("id", entry.Id);
+            _onRecord(_record);
+        }
+    }
+}
