@@ -8,20 +8,25 @@ namespace ScoutFs.Volume.Offline;
 
 /// <summary>Checks everything that can be said about one btree block (format §7, I20 to I35).</summary>
 /// <remarks>
-/// Unlike <see cref="BtreeShape"/> it reports all it finds and says in which order the items can still be used: a block
-/// whose links are broken still has its items in the array. One cause is reported once: what follows from broken links,
-/// from keys out of order or from misplaced values is left out. Reused block after block, not thread safe.
+/// <para>Unlike <see cref="BtreeShape"/> it goes on as long as items can be told: a block whose links are broken still
+/// has its items in the array, and one whose item count is wrong still has links that count them. The leaf hash is the
+/// witness for keys: where keys are out of order or range, an item that is not found through it is the wrong one and is
+/// left out; when all are found, something else is wrong and all items are used.</para>
+/// <para>One cause is reported once. What follows from broken links, from keys out of order or range, or from misplaced
+/// values is not reported again. Reused block after block, not thread safe, allocates for findings only.</para>
 /// </remarks>
 internal sealed class BtreeBlockChecker
 {
     private readonly IFindingSink _findings;
     private readonly ushort[] _stack = new ushort[BtreeShape.MaxParentItems];
     private readonly byte[] _heights = new byte[BtreeShape.MaxParentItems];
+    private readonly bool[] _isUnusable = new bool[BtreeShape.MaxParentItems];
     private readonly ulong[] _valueUnits = new ulong[FormatConstants.LargeBlockBytes / 8 / 64];
     private string _structure = string.Empty;
-    private string _where = string.Empty;
+    private ulong _blkno;
 
-    /// <summary>Creates a checker that reports to a sink.</summary>
+    /// <summary>Creates a checker.</summary>
+    /// <param name="findings">Where findings go.</param>
     public BtreeBlockChecker(IFindingSink findings) => _findings = findings;
 
     /// <summary>Where a block stands in its tree.</summary>
@@ -34,89 +39,140 @@ internal sealed class BtreeBlockChecker
     public readonly record struct Place(
         string Structure, int Level, ItemKey Start, ItemKey End, bool IsRightSpine, bool IsRoot);
 
+    /// <summary>What a block is good for.</summary>
+    /// <param name="CountItems">Usable items.</param>
+    /// <param name="IsComplete">No item of the block had to be left out.</param>
+    /// <param name="HasGoodOrder">Keys ascend: in a parent they tell the children's ranges.</param>
+    /// <param name="HasGoodRange">Keys lie inside the range that the place gives.</param>
+    public readonly record struct Verdict(int CountItems, bool IsComplete, bool HasGoodOrder, bool HasGoodRange);
+
     /// <summary>Checks a block with a good header.</summary>
     /// <param name="block">65536 bytes.</param>
     /// <param name="place">Where it stands.</param>
-    /// <param name="order">Receives the byte offsets of the usable items in key order; room for every item.</param>
-    /// <param name="isComplete">False when items of the block could not be used.</param>
-    /// <returns>Number of usable items, or -1 when the block cannot be used at all.</returns>
-    public int Check(ReadOnlySpan<byte> block, in Place place, Span<ushort> order, out bool isComplete)
+    /// <param name="order">Receives the byte offsets of the usable items: in a leaf, and in a parent with
+    /// <see cref="Verdict.HasGoodOrder"/>, in ascending key order. Room for <see cref="BtreeShape.MaxParentItems"/>.
+    /// </param>
+    public Verdict Check(ReadOnlySpan<byte> block, in Place place, Span<ushort> order)
     {
         ref readonly var header = ref Disk.Ref<BtreeBlockHeader>(block);
         _structure = place.Structure;
-        _where = string.Create(CultureInfo.InvariantCulture, $"block {header.Header.Blkno.Value}");
-        isComplete = false;
+        _blkno = header.Header.Blkno;
         if (header.Level != place.Level)
         {
             Report("I20", $"The block has level {header.Level}, its place in the tree asks for {place.Level}.");
-            return -1;
+            return default;
         }
 
+        bool isLeaf = place.Level == 0;
+        int nrItems = CheckLinks(block, header, order, out bool hasGoodLinks);
+        if (nrItems < 0)
+            return default;
+        if (nrItems == 0 && hasGoodLinks)
+            CheckNotEmpty(place);
+        order = order[..nrItems];
+        Array.Clear(_isUnusable, 0, nrItems);
+        bool hasGoodValues = CheckItems(block, nrItems, place.Level, out bool hasKeyPad);
+        if (hasGoodLinks)
+            CheckHeights(block, header, order);
+        if (hasGoodLinks && hasGoodValues)
+            CheckFill(block, header, nrItems, place.Level);
+
+        if (!hasGoodLinks)
+            SortByKey(block, order);
+        bool hasGoodOrder = CheckOrder(block, order, isReported: hasGoodLinks);
+        bool hasGoodRange = !hasGoodOrder || CheckRange(block, order, place);
+        bool hasGoodKeys = hasGoodOrder && hasGoodRange;
+        if (isLeaf)
+            hasGoodKeys &= CheckHash(block, order, isReported: hasGoodLinks && hasGoodKeys, hasKeyPad);
+        if (!isLeaf && place.IsRightSpine && hasGoodKeys && nrItems > 0)
+            CheckRightSpine(block, order);
+
+        // Nothing of the volume's is lost with an empty root leaf, all of it with an empty parent.
+        bool isComplete = nrItems > 0 || (isLeaf && hasGoodLinks);
+        int kept = KeepUsable(order, ref isComplete);
+        if (isLeaf && !hasGoodOrder)
+        {
+            SortOffsetsByKey(block, order[..kept]);
+            kept = DropEqualKeys(block, order[..kept], ref isComplete);
+        }
+
+        return new Verdict(kept, isComplete, hasGoodOrder, hasGoodRange);
+    }
+
+    private static ref readonly ItemKey KeyAt(ReadOnlySpan<byte> block, int offset) =>
+        ref Disk.Ref<BtreeItem>(block, offset).Key;
+
+    private static int IndexOf(int node) => (node - 16) / 56;
+
+    private static int IndexOfOffset(int offset) => IndexOf(BtreeBlock.ToNode(offset));
+
+    private void CheckNotEmpty(in Place place)
+    {
+        if (place.Level > 0)
+            Report("I35", "A parent block has no items.");
+        else if (!place.IsRoot)
+            Report("I35", "A leaf that is not the root has no items.", FindingSeverity.Warning);
+    }
+
+    // Returns the number of items, or -1 when it cannot be told.
+    private int CheckLinks(
+        ReadOnlySpan<byte> block, in BtreeBlockHeader header, Span<ushort> order, out bool hasGoodLinks)
+    {
         int nrItems = header.NrItems;
-        int maxItems = place.Level == 0 ? BtreeShape.MaxLeafItems : BtreeShape.MaxParentItems;
+        int maxItems = header.Level == 0 ? BtreeShape.MaxLeafItems : BtreeShape.MaxParentItems;
+        var fault = default(LinkFault);
+        hasGoodLinks = nrItems <= maxItems && WalkLinks(block, header.ItemRoot, nrItems, order, out fault) == nrItems
+            && !fault.IsFound;
+        if (hasGoodLinks)
+            return nrItems;
+
+        // Links and total_item_bytes, which both count the items too, against nr_items.
+        int linked = WalkLinks(block, header.ItemRoot, maxItems, order, out var other);
+        if (!other.IsFound && linked != nrItems && IsWholeArray(block, order[..linked], header.TotalItemBytes))
+        {
+            hasGoodLinks = true;
+            Report(
+                nrItems > maxItems ? "I21" : "I22",
+                $"nr_items is {nrItems}, but the AVL tree and total_item_bytes say that there are {linked}.");
+            return linked;
+        }
+
         if (nrItems > maxItems)
         {
             Report("I21", $"The block says it has {nrItems} items, {maxItems} fit.");
             return -1;
         }
 
-        isComplete = true;
-        if (nrItems == 0)
-            CheckEmpty(header, place);
-        bool hasGoodLinks = CheckLinks(block, header, order);
-        bool hasGoodOrder = hasGoodLinks && CheckOrder(block, order[..nrItems]);
-        if (!hasGoodOrder)
-            SortByKey(block, order[..nrItems]);
-        bool hasGoodRange = !hasGoodOrder || CheckRange(block, order[..nrItems], place);
-        if (hasGoodLinks)
-            CheckHeights(block, header, order[..nrItems]);
-        bool hasGoodItems = CheckItems(block, nrItems, place.Level);
-        if (hasGoodItems && hasGoodLinks)
-            CheckFill(block, header, nrItems, place.Level);
-        if (hasGoodLinks && hasGoodOrder && hasGoodRange && place.Level == 0)
-            CheckHash(block, order[..nrItems]);
-        bool asksForAllOnes = place.IsRightSpine && place.Level > 0 && nrItems > 0 && hasGoodOrder && hasGoodRange;
-        if (asksForAllOnes && KeyAt(block, order[nrItems - 1]) != ItemKey.Max)
-            Report(
-                "I32",
-                $"The last key of the tree's right edge is {KeyAt(block, order[nrItems - 1])}, not all ones.");
-        return KeepUsable(block, order[..nrItems], place, ref isComplete);
+        Report("I22", fault.IsFound
+            ? $"The AVL node {fault.Node} is no item, was reached before, or has another parent than {fault.Parent}."
+            : $"The AVL tree reaches fewer than the block's {nrItems} items.");
+        return nrItems;
     }
 
-    private static ref readonly ItemKey KeyAt(ReadOnlySpan<byte> block, int offset) =>
-        ref Disk.Ref<BtreeItem>(block, offset).Key;
-
-    private void CheckEmpty(in BtreeBlockHeader header, in Place place)
+    // Follows the links in key order; the number of items reached before something was wrong, if anything was.
+    // Bounded by the number of items: what is on the stack and what has been left never exceed it.
+    private int WalkLinks(
+        ReadOnlySpan<byte> block, int root, int nrItems, Span<ushort> order, out LinkFault fault)
     {
-        if (place.Level > 0)
-            Report("I35", "A parent block has no items.");
-        else if (!place.IsRoot)
-            Report("I35", "A leaf that is not the root has no items.", FindingSeverity.Warning);
-        if (header.ItemRoot != 0)
-            Report("I22", $"The block has no items but an AVL root at {header.ItemRoot.Value}.");
-    }
-
-    private bool CheckLinks(ReadOnlySpan<byte> block, in BtreeBlockHeader header, Span<ushort> order)
-    {
-        int nrItems = header.NrItems;
-        if (nrItems == 0)
-            return true;
+        fault = default;
         int depth = 0;
         int visited = 0;
         int parent = 0;
-        int node = header.ItemRoot;
+        int node = root;
         while (node != 0 || depth > 0)
         {
             while (node != 0)
             {
-                if (!BtreeShape.IsNode(node, nrItems) || visited + depth >= nrItems)
-                    return FailLinks($"An AVL link leads to {node}, which is no item or was reached before.");
-                ref readonly var entered = ref Disk.Ref<AvlNode>(block, BtreeBlock.FromNode(node));
-                if (entered.Parent != parent)
-                    return FailLinks($"The AVL node {node} names {entered.Parent.Value} as its parent, not {parent}.");
+                bool isItem = BtreeShape.IsNode(node, nrItems) && visited + depth < nrItems;
+                if (!isItem || Disk.Ref<AvlNode>(block, BtreeBlock.FromNode(node)).Parent != parent)
+                {
+                    fault = new LinkFault(true, node, parent);
+                    return visited;
+                }
+
                 _stack[depth++] = (ushort)node;
                 parent = node;
-                node = entered.Left;
+                node = Disk.Ref<AvlNode>(block, BtreeBlock.FromNode(node)).Left;
             }
 
             int offset = BtreeBlock.FromNode(_stack[--depth]);
@@ -125,35 +181,51 @@ internal sealed class BtreeBlockChecker
             node = Disk.Ref<AvlNode>(block, offset).Right;
         }
 
-        return visited == nrItems || FailLinks($"The AVL tree reaches {visited} of {nrItems} items.");
-
-        bool FailLinks(string what)
-        {
-            Report("I22", what);
-            return false;
-        }
+        return visited;
     }
 
-    private bool CheckOrder(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order)
+    // True when the items are the first ones of the array, without a gap, and their sizes add up.
+    private static bool IsWholeArray(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> offsets, int totalItemBytes)
+    {
+        int last = -1;
+        int total = 0;
+        foreach (ushort offset in offsets)
+        {
+            last = Math.Max(last, IndexOfOffset(offset));
+            total += 56 + ((Disk.Ref<BtreeItem>(block, offset).ValLen + 7) & ~7);
+        }
+
+        return offsets.Length > 0 && last + 1 == offsets.Length && total == totalItemBytes;
+    }
+
+    private bool CheckOrder(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order, bool isReported)
     {
         for (int i = 1; i < order.Length; i++)
         {
             if (KeyAt(block, order[i - 1]) < KeyAt(block, order[i]))
                 continue;
-            Report("I24", $"Key {KeyAt(block, order[i])} follows key {KeyAt(block, order[i - 1])}.");
+            if (isReported)
+                Report("I24", $"Key {KeyAt(block, order[i])} follows key {KeyAt(block, order[i - 1])}.");
             return false;
         }
 
         return true;
     }
 
-    // Without usable links the items are still in the array. Insertion sort: close to sorted in most blocks, and
-    // bounded by the number of items a block can hold in any case.
+    // Without usable links the items are still in the array.
     private static void SortByKey(ReadOnlySpan<byte> block, Span<ushort> order)
     {
         for (int i = 0; i < order.Length; i++)
+            order[i] = (ushort)BtreeBlock.OffsetOf(i);
+        SortOffsetsByKey(block, order);
+    }
+
+    // Insertion sort: the number of items a block can hold bounds it, and only damaged blocks come here.
+    private static void SortOffsetsByKey(ReadOnlySpan<byte> block, Span<ushort> order)
+    {
+        for (int i = 1; i < order.Length; i++)
         {
-            ushort offset = (ushort)BtreeBlock.OffsetOf(i);
+            ushort offset = order[i];
             int at = i;
             for (; at > 0 && KeyAt(block, order[at - 1]) > KeyAt(block, offset); at--)
                 order[at] = order[at - 1];
@@ -163,20 +235,31 @@ internal sealed class BtreeBlockChecker
 
     private bool CheckRange(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order, in Place place)
     {
+        if (order.Length == 0)
+            return true;
         bool isGood = true;
-        if (order.Length > 0 && KeyAt(block, order[0]) < place.Start)
+        ref readonly var first = ref KeyAt(block, order[0]);
+        ref readonly var last = ref KeyAt(block, order[^1]);
+        if (first < place.Start)
         {
-            Report("I25", $"Key {KeyAt(block, order[0])} is less than {place.Start}, where the block's range starts.");
+            Report("I25", $"Key {first} is less than {place.Start}, where the block's range starts.");
             isGood = false;
         }
 
-        if (order.Length > 0 && KeyAt(block, order[^1]) > place.End)
+        if (last > place.End)
         {
-            Report("I25", $"Key {KeyAt(block, order[^1])} is greater than {place.End}, where the block's range ends.");
+            Report("I25", $"Key {last} is greater than {place.End}, where the block's range ends.");
             isGood = false;
         }
 
         return isGood;
+    }
+
+    private void CheckRightSpine(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order)
+    {
+        ref readonly var last = ref KeyAt(block, order[^1]);
+        if (last != ItemKey.Max)
+            Report("I32", $"The last key of the tree's right edge is {last}, not all ones.");
     }
 
     // A linked tree of at most 1169 nodes: children have smaller subtrees, so heights fit a byte unless it is a chain.
@@ -229,30 +312,40 @@ internal sealed class BtreeBlockChecker
         }
     }
 
-    private static int IndexOf(int node) => (node - 16) / 56;
-
-    // Returns false when values cannot be trusted.
-    private bool CheckItems(ReadOnlySpan<byte> block, int nrItems, int level)
+    // Returns false when values cannot be trusted; items without a usable value are marked.
+    private bool CheckItems(ReadOnlySpan<byte> block, int nrItems, int level, out bool hasKeyPad)
     {
+        hasKeyPad = false;
         bool isGood = true;
         int itemsEnd = BtreeBlock.OffsetOf(nrItems);
         int valueEnd = BtreeBlockBuilder.ValueEnd(level);
         Array.Clear(_valueUnits);
         var items = Disk.Slice<BtreeItem>(block, BtreeBlock.OffsetOf(0), nrItems);
-        foreach (ref readonly var item in items)
+        for (int i = 0; i < items.Length; i++)
         {
-            if (!item.Key.HasZeroPad || item.Node.Pad != 0 || !IsZero(item.Pad))
+            ref readonly var item = ref items[i];
+            bool hasZeroKeyPad = item.Key.HasZeroPad;
+            if (!hasZeroKeyPad || item.Node.Pad != 0 || !IsZero(item.Pad))
                 Report("I26", $"Item {item.Key} has padding that is not zero.");
+            hasKeyPad |= !hasZeroKeyPad;
             if ((item.Flags & ~BtreeItem.FlagDeletion) != 0)
                 Report("I29", $"Item {item.Key} has unknown flags 0x{item.Flags:x}.");
             if (level > 0 && item.ValLen != Disk.SizeOf<BlockRef>())
             {
                 Report("I28", $"Parent item {item.Key} has a value of {item.ValLen.Value} bytes instead of 16.");
-                isGood = false;
-                continue;
+                _isUnusable[i] = true;
+            }
+            else if (!CheckValue(item, itemsEnd, valueEnd))
+            {
+                _isUnusable[i] = true;
+            }
+            else if (item.ValLen > 0 && !TakeValue(item))
+            {
+                Report("I27", $"The value of item {item.Key} at {item.ValOff.Value} overlaps another value.");
+                MarkOverlapping(items, i);
             }
 
-            isGood &= CheckValue(item, itemsEnd, valueEnd);
+            isGood &= !_isUnusable[i];
         }
 
         return isGood;
@@ -276,22 +369,37 @@ internal sealed class BtreeBlockChecker
             Report(
                 "I27",
                 $"Item {item.Key} has {length} bytes of value at {start}, outside of {itemsEnd}..{valueEnd}.");
-            return false;
         }
 
-        for (int unit = start / 8; unit < (start + length + 7) / 8; unit++)
+        return isPlaced;
+    }
+
+    // False when another value took one of the bytes before.
+    private bool TakeValue(in BtreeItem item)
+    {
+        for (int unit = item.ValOff / 8; unit < (item.ValOff + item.ValLen + 7) / 8; unit++)
         {
             ulong bit = 1UL << (unit % 64);
             if ((_valueUnits[unit / 64] & bit) != 0)
-            {
-                Report("I27", $"The value of item {item.Key} at {start} overlaps another value.");
                 return false;
-            }
-
             _valueUnits[unit / 64] |= bit;
         }
 
         return true;
+    }
+
+    // Which of two overlapping values is the wrong one cannot be told: neither is used.
+    private void MarkOverlapping(ReadOnlySpan<BtreeItem> items, int index)
+    {
+        ref readonly var item = ref items[index];
+        _isUnusable[index] = true;
+        for (int i = 0; i < index; i++)
+        {
+            ref readonly var other = ref items[i];
+            bool isApart = other.ValLen == 0
+                || other.ValOff >= item.ValOff + item.ValLen || item.ValOff >= other.ValOff + other.ValLen;
+            _isUnusable[i] |= !isApart;
+        }
     }
 
     private void CheckFill(ReadOnlySpan<byte> block, in BtreeBlockHeader header, int nrItems, int level)
@@ -317,9 +425,9 @@ internal sealed class BtreeBlockChecker
         }
     }
 
-    private void CheckHash(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order)
+    // Marks items whose key the hash does not confirm. Returns false when keys are wrong.
+    private bool CheckHash(ReadOnlySpan<byte> block, ReadOnlySpan<ushort> order, bool isReported, bool hasKeyPad)
     {
-        var view = new BtreeBlock(block);
         var buckets = Disk.Slice<Le16>(
             block, BtreeBlockHeader.LeafHashOffset, BtreeBlockHeader.LeafHashBuckets);
         int used = 0;
@@ -328,54 +436,73 @@ internal sealed class BtreeBlockChecker
             if (offset == 0)
                 continue;
             used++;
-            if (!BtreeShape.IsNode(BtreeBlock.ToNode(offset), order.Length))
-            {
+            if (BtreeShape.IsNode(BtreeBlock.ToNode(offset), order.Length))
+                continue;
+            if (isReported)
                 Report("I33", $"A bucket of the leaf hash holds {offset}, which is no item.");
-                return;
-            }
+            return true;
         }
 
         if (used != order.Length)
         {
-            Report("I33", $"The leaf hash holds {used} items, the leaf {order.Length}.");
-            return;
+            if (isReported)
+                Report("I33", $"The leaf hash holds {used} items, the leaf {order.Length}.");
+            return true;
         }
 
+        bool isGood = true;
+        var view = new BtreeBlock(block);
         foreach (ushort offset in order)
         {
-            if (view.FindInLeaf(KeyAt(block, offset)) == offset)
+            // The hash covers the padding of keys, which I26 is about.
+            ref readonly var key = ref KeyAt(block, offset);
+            if (view.FindInLeaf(key) == offset || (hasKeyPad && !key.HasZeroPad))
                 continue;
-            Report("I33", $"Item {KeyAt(block, offset)} is not found through the leaf hash.");
-            return;
+            if (isGood && isReported)
+            {
+                Report(
+                    "I33",
+                    $"Item {key} is not found through the leaf hash: its key or the hash is wrong.");
+            }
+
+            _isUnusable[IndexOfOffset(offset)] = true;
+            isGood = false;
         }
+
+        return isGood;
     }
 
-    // Leaves out items that would break the order of the whole tree or whose value cannot be read.
-    private static int KeepUsable(
-        ReadOnlySpan<byte> block, Span<ushort> order, in Place place, ref bool isComplete)
+    private int KeepUsable(Span<ushort> order, ref bool isComplete)
     {
         int kept = 0;
-        int valueEnd = BtreeBlockBuilder.ValueEnd(place.Level);
-        int itemsEnd = BtreeBlock.OffsetOf(order.Length);
         foreach (ushort offset in order)
         {
-            ref readonly var item = ref Disk.Ref<BtreeItem>(block, offset);
-            bool isInRange = item.Key >= place.Start && item.Key <= place.End;
-            bool isAfterLast = kept == 0 || KeyAt(block, order[kept - 1]) < item.Key;
-            bool hasValue = item.ValLen == 0 || (item.ValLen <= FormatConstants.MaxValueBytes
-                && item.ValOff >= itemsEnd && item.ValOff + item.ValLen <= valueEnd);
-            bool hasChild = place.Level == 0 || item.ValLen == Disk.SizeOf<BlockRef>();
-            if (isInRange && isAfterLast && hasValue && hasChild)
+            if (!_isUnusable[IndexOfOffset(offset)])
                 order[kept++] = offset;
-            else
-                isComplete = false;
         }
 
+        isComplete &= kept == order.Length;
+        return kept;
+    }
+
+    private static int DropEqualKeys(ReadOnlySpan<byte> block, Span<ushort> order, ref bool isComplete)
+    {
+        int kept = 0;
+        foreach (ushort offset in order)
+        {
+            if (kept == 0 || KeyAt(block, order[kept - 1]) < KeyAt(block, offset))
+                order[kept++] = offset;
+        }
+
+        isComplete &= kept == order.Length;
         return kept;
     }
 
     private static bool IsZero(Pad3 pad) => pad[0] == 0 && pad[1] == 0 && pad[2] == 0;
 
     private void Report(string invariant, string what, FindingSeverity severity = FindingSeverity.Error) =>
-        _findings.Report(invariant, _structure, _where, what, severity);
+        _findings.Report(
+            invariant, _structure, string.Create(CultureInfo.InvariantCulture, $"block {_blkno}"), what, severity);
+
+    private readonly record struct LinkFault(bool IsFound, int Node, int Parent);
 }

@@ -29,6 +29,8 @@ internal sealed class CheckedTreeWalk : IDisposable
     private int _depth;
     private BlockRef _pending;
     private BtreeBlockChecker.Place _pendingPlace;
+    private ItemKey _last;
+    private bool _hasLast;
 
     /// <summary>Creates a walk that stands before the first item.</summary>
     public CheckedTreeWalk(CheckContext context, string structure, BtreeRoot root, Options options = default)
@@ -172,10 +174,15 @@ internal sealed class CheckedTreeWalk : IDisposable
     private void SetPending(in BlockRef blockRef, in BtreeBlockChecker.Place place)
     {
         ulong blkno = blockRef.Blkno;
-        bool isInside = blkno >= FormatConstants.FirstMetaBlkno && blkno < _context.Accounting.TotalBlocks;
-        if (isInside && _options.IsShared && _context.Accounting.IsClaimed(blkno))
+        var accounting = _context.Accounting;
+        bool isInside = blkno >= FormatConstants.FirstMetaBlkno && blkno < accounting.TotalBlocks;
+        if (isInside && _options.IsShared && accounting.IsEntered(blkno))
             return;
-        if (isInside && !_context.Accounting.Claim(blkno, _structure))
+
+        // A second place, a free list say, does not keep the tree from being read; a second walk through it does.
+        if (isInside)
+            _ = accounting.Claim(blkno, _structure);
+        if (isInside && !accounting.TryEnter(blkno))
         {
             Lose();
             return;
@@ -195,14 +202,47 @@ internal sealed class CheckedTreeWalk : IDisposable
         level.Place = _pendingPlace;
         level.Index = -1;
         level.ReadAheadTo = 0;
-        level.Count = _checker.Check(lease.Bytes, level.Place, level.Order, out bool isComplete);
-        if (!isComplete)
+        var verdict = _checker.Check(lease.Bytes, level.Place, level.Order);
+        level.Count = verdict.CountItems;
+        level.HasGoodOrder = verdict.HasGoodOrder;
+
+        // What is outside of its range was reported where it was found first: not again below.
+        if (!verdict.HasGoodRange)
+            level.Place = level.Place with { Start = ItemKey.Min, End = ItemKey.Max };
+        if (!verdict.IsComplete)
             Lose();
-        if (level.Count < 0)
+        if (level.Place.Level == 0)
+            KeepAscending(level);
+        if (level.Count == 0)
             lease.Dispose();
         else
             _depth++;
     }
+
+    // Holds by itself in trees whose ranges are good. In others leaves may overlap, and what comes too late is lost.
+    private void KeepAscending(Level level)
+    {
+        if (level.Count == 0)
+            return;
+        var bytes = level.Lease.Bytes;
+        int late = 0;
+        while (_hasLast && late < level.Count && KeyAt(bytes, level.Order[late]) <= _last)
+            late++;
+        if (late > 0)
+        {
+            level.Order.AsSpan(late, level.Count - late).CopyTo(level.Order);
+            level.Count -= late;
+            Lose();
+        }
+
+        if (level.Count == 0)
+            return;
+        _last = KeyAt(bytes, level.Order[level.Count - 1]);
+        _hasLast = true;
+    }
+
+    private static ref readonly ItemKey KeyAt(ReadOnlySpan<byte> bytes, int offset) =>
+        ref Disk.Ref<BtreeItem>(bytes, offset).Key;
 
     private void ChooseChild(Level level)
     {
@@ -210,20 +250,20 @@ internal sealed class CheckedTreeWalk : IDisposable
         ref readonly var item = ref Disk.Ref<BtreeItem>(bytes, level.Order[level.Index]);
         if (item.Key < _options.SkipBefore)
             return;
-        var start = level.Index == 0
-            ? level.Place.Start
-            : Disk.Ref<BtreeItem>(bytes, level.Order[level.Index - 1]).Key.Next();
         bool isLast = level.Index == level.Count - 1;
+        bool isRightSpine = level.Place.IsRightSpine && isLast;
+
+        // Keys that are out of order, or an edge that is not all ones, are reported here: children are not judged by
+        // them.
+        var start = level.Index == 0 || !level.HasGoodOrder
+            ? level.Place.Start
+            : KeyAt(bytes, level.Order[level.Index - 1]).Next();
+        var end = isRightSpine || !level.HasGoodOrder ? level.Place.End : item.Key;
         ReadAhead(level, bytes);
         SetPending(
             Disk.Ref<BlockRef>(bytes, item.ValOff),
             new BtreeBlockChecker.Place(
-                _structure,
-                level.Place.Level - 1,
-                start,
-                item.Key,
-                level.Place.IsRightSpine && isLast,
-                IsRoot: false));
+                _structure, level.Place.Level - 1, start, end, isRightSpine, IsRoot: false));
     }
 
     private void ReadAhead(Level level, ReadOnlySpan<byte> bytes)
@@ -250,6 +290,7 @@ internal sealed class CheckedTreeWalk : IDisposable
         public BlockLease Lease;
         public BtreeBlockChecker.Place Place;
         public int Count;
+        public bool HasGoodOrder;
         public int Index;
         public int ReadAheadTo;
     }

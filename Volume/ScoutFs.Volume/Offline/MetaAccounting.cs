@@ -4,7 +4,7 @@ using System.Numerics;
 
 namespace ScoutFs.Volume.Offline;
 
-/// <summary>Which large blocks have a place, one bit each (format §14.1): 16 MiB for 8 TiB of metadata.</summary>
+/// <summary>Which large blocks have a place (format §14.1), two bits each: 32 MiB for 8 TiB of metadata.</summary>
 /// <remarks>
 /// A block with a second place is remembered, up to <see cref="MaxDoubles"/> of them. A further pass over the same
 /// structures with <see cref="Watch"/> then names all places of these blocks. Not thread safe.
@@ -15,6 +15,7 @@ internal sealed class MetaAccounting
     public const int MaxDoubles = 4096;
 
     private readonly ulong[] _claimed;
+    private readonly ulong[] _entered;
     private readonly HashSet<ulong> _doubles = [];
     private readonly HashSet<ulong> _shared = [];
     private Dictionary<ulong, List<string>>? _watched;
@@ -24,6 +25,7 @@ internal sealed class MetaAccounting
     {
         TotalBlocks = totalBlocks;
         _claimed = new ulong[(totalBlocks + 63) / 64];
+        _entered = new ulong[_claimed.Length];
     }
 
     /// <summary>Blocks of the volume.</summary>
@@ -66,6 +68,22 @@ internal sealed class MetaAccounting
         Remember(blkno);
         return false;
     }
+
+    /// <summary>
+    /// Notes that a walk enters a block; no walk enters one twice, which bounds any tangle of references.
+    /// </summary>
+    /// <returns>False when it was entered already, or lies outside the volume.</returns>
+    public bool TryEnter(ulong blkno)
+    {
+        if (blkno >= TotalBlocks || IsEntered(blkno))
+            return false;
+        _entered[blkno / 64] |= 1UL << (int)(blkno % 64);
+        return true;
+    }
+
+    /// <summary>True when a walk has entered a block.</summary>
+    public bool IsEntered(ulong blkno) =>
+        blkno < TotalBlocks && (_entered[blkno / 64] & (1UL << (int)(blkno % 64))) != 0;
 
     /// <summary>Gives a run of blocks a place; the part outside the volume is left out.</summary>
     public void ClaimRange(ulong start, ulong count, string place)
