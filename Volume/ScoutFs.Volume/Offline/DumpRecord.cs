@@ -29,6 +29,7 @@ public sealed class DumpRecord
     /// <summary>Adds a text.</summary>
     public void Add(string name, string value) => _fields.Add(new DumpField(_prefix + name, value, IsNumber: false));
 
+    /// <summary>Begins another record of a kind and structure; fields of the one before are forgotten.</summary>
     internal void Start(string kind, string structure)
     {
         Kind = kind;

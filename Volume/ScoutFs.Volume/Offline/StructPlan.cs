@@ -13,7 +13,8 @@ namespace ScoutFs.Volume.Offline;
 /// <summary>The fields of an on-disk structure with their names and places, to print any structure.</summary>
 /// <remarks>
 /// Taken from the declarations, so that a field that is added there is printed, too. Names are those of the format
-/// document: <c>meta_alloc[0].total_len</c>. Ids and hashes are hexadecimal texts. Padding is left out. Made once a type; reading fields is plain.
+/// document: <c>meta_alloc[0].total_len</c>. Ids and hashes are hexadecimal texts. Padding is left out. Made once a
+/// type; reading fields is plain.
 /// </remarks>
 internal sealed class StructPlan
 {
