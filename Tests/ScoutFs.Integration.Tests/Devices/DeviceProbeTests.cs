@@ -147,6 +147,7 @@ public sealed class DeviceProbeTests
                 "md RAID member", $"mdadm -C {{3}} -l 1 -n 2 -f -R -e {layout} {{2}} missing && mdadm -S {{3}}"))
             : [];
 
+    [Platform("Linux")]
     [TestCase("ext4 filesystem", "mkfs.ext4 -q {0}")]
     [TestCase("ext3 filesystem", "mkfs.ext3 -q {0}")]
     [TestCase("ext2 filesystem", "mkfs.ext2 -q {0}")]
@@ -180,7 +181,6 @@ public sealed class DeviceProbeTests
     [TestCaseSource(nameof(MadeByMdadm))]
     public async Task Find_MadeByItsTool_IsFound(string names, string command)
     {
-        TestDisk.RequireLinux();
         bool needsDisk = command.Contains("{2}", StringComparison.Ordinal);
         await using var disk = TestDisk.Create(needsDisk ? DiskKind.Loop : DiskKind.Image, 384 << 20);
         var source = Directory.CreateTempSubdirectory("scoutfs-");

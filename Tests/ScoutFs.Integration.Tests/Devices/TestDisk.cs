@@ -82,12 +82,6 @@ internal sealed class TestDisk : IAsyncDisposable
             Assert.Ignore("Needs root on Linux.");
     }
 
-    public static void RequireLinux()
-    {
-        if (!OperatingSystem.IsLinux())
-            Assert.Ignore("Linux only.");
-    }
-
     /// <summary>Runs a program. False: it is not there, or failed, and the text is what it complained about.</summary>
     public static bool TryRun(string program, out string text, params string[] arguments)
     {
