@@ -84,7 +84,7 @@ internal sealed class ItemsCrossDifferences : ItemsCrossReferences, ISrchEntrySi
         EntryItemKind kind, in EntryPlace place, EntryDefects defects, ReadOnlySpan<byte> value)
     {
         if (Entries.IsSelected(EntryBucket(place)))
-            Entries.Add(kind, place, defects, value, Digest.Of(place.Ino, value));
+            Entries.Add(kind, place, defects, value, EntryValueDigest(place.Ino, value));
     }
 
     /// <inheritdoc/>

@@ -58,7 +58,7 @@ internal sealed class ItemsCrossFingerprints : ItemsCrossReferences
         EntryItemKind kind, in EntryPlace place, EntryDefects defects, ReadOnlySpan<byte> value)
     {
         ulong entry = EntryDigest(place);
-        ulong digest = Digest.Of(entry ^ place.Ino, value);
+        ulong digest = EntryValueDigest(entry ^ place.Ino, value);
         int bucket = MultisetFingerprint.BucketOf(entry);
         switch (kind)
         {

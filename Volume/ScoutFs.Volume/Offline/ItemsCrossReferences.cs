@@ -41,6 +41,9 @@ internal enum EntryDefects : byte
 
     /// <summary>The position is 0 or 1, which are not for entries, or the greatest number.</summary>
     PosRange = 32,
+
+    /// <summary>No entry may have the name.</summary>
+    NameNotAllowed = 64,
 }
 
 /// <summary>Where an item of a directory entry belongs.</summary>
@@ -115,6 +118,16 @@ internal abstract class ItemsCrossReferences
 
     /// <summary>Digest of the place of an entry.</summary>
     protected ulong EntryDigest(in EntryPlace place) => _digest.Of(place.Dir, place.Pos);
+
+    /// <summary>Digest of what an item says about an entry: all of the value but its unused bytes.</summary>
+    protected ulong EntryValueDigest(ulong seed, ReadOnlySpan<byte> value)
+    {
+        const int usedBytes = 24;
+        int headerBytes = Disk.SizeOf<DirentHeader>();
+        return value.Length <= headerBytes
+            ? _digest.Of(seed, value)
+            : _digest.Of(_digest.Of(seed ^ value[usedBytes], value[..usedBytes]), value[headerBytes..]);
+    }
 
     /// <summary>Bucket for the index and orphan items of one inode.</summary>
     protected int InodeBucket(ulong ino) => MultisetFingerprint.BucketOf(_digest.Of(ino));

@@ -84,7 +84,7 @@ internal sealed class ItemsDirectories
         if (header.Hash != NameHash.Compute(name))
             defects |= EntryDefects.NameHash;
         if (!IsNameAllowed(name))
-            ReportName(key, name);
+            defects |= EntryDefects.NameNotAllowed;
         CheckUnique(key, name);
         _byName.Add(pos, header.Type, name.Length);
         _cross.EntryItem(EntryItemKind.Dirent, new(key.First, pos, header.Ino, key.Second), defects, value);
@@ -232,12 +232,6 @@ internal sealed class ItemsDirectories
         key.ToString(),
         $"The unused bytes of the directory entry {Quote(value[HeaderBytes..])} are not zero.",
         FindingSeverity.Warning);
-
-    private void ReportName(in ItemKey key, ReadOnlySpan<byte> name) => _findings.Report(
-        "I92",
-        _group.Structure,
-        key.ToString(),
-        $"The directory has an entry {Quote(name)}; no name holds a slash or a zero byte, or is \".\" or \"..\".");
 
     private void ReportTwice(in ItemKey key, ReadOnlySpan<byte> name, ulong pos) => _findings.Report(
         "I93",

@@ -224,6 +224,13 @@ internal sealed class ItemsEntryDifferences
         }
 
         // All agree, so what is wrong is wrong with each of them, or with a key alone.
+        ref readonly var dirent = ref state.Sides[(int)EntryItemKind.Dirent];
+        if ((dirent.Defects & EntryDefects.NameNotAllowed) != 0)
+        {
+            findings.Report(
+                "I92", structure, where, "No name holds a slash or a zero byte, or is \".\" or \"..\".");
+        }
+
         for (var kind = EntryItemKind.Dirent; kind <= EntryItemKind.Backref && !isReported; kind++)
         {
             what = DescribeDefects(id, state, kind);
@@ -301,7 +308,7 @@ internal sealed class ItemsEntryDifferences
     private string? DescribeDefects(in EntryId id, in EntryState state, EntryItemKind kind)
     {
         ref readonly var side = ref state.Sides[(int)kind];
-        var defects = side.Defects & ~EntryDefects.ValueLength;
+        var defects = side.Defects & ~(EntryDefects.ValueLength | EntryDefects.NameNotAllowed);
         var value = ValueOf(side);
         if (defects == EntryDefects.None)
             return null;
@@ -354,8 +361,6 @@ internal sealed class ItemsEntryDifferences
         if (!wrongName.SequenceEqual(right[HeaderBytes..]))
             Append(text, $"name \"{NameText.Printable(wrongName)}\" instead of "
                 + $"\"{NameText.Printable(right[HeaderBytes..])}\"");
-        if (text.Length == 0)
-            Append(text, "the unused bytes");
         return text.ToString();
     }
 
