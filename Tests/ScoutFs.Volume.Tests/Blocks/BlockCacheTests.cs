@@ -167,6 +167,22 @@ public sealed class BlockCacheTests
     }
 
     [Test]
+    public async Task Prefetch_MoreThanFits_LeavesRoomForLoads()
+    {
+        var device = new GatedDevice(_device);
+        for (ulong blkno = 2; blkno < 12; blkno++)
+            Write(blkno, seq: 1, fill: 1);
+        using var cache = new BlockCache(device, 8, Fsid, MetaBlocks, AcceptAll);
+        for (ulong blkno = 2; blkno < 11; blkno++)
+            cache.Prefetch(new BlockRef(blkno, 1), BlockMagic.Bloom);
+
+        var load = cache.LoadAsync(new BlockRef(11, 1), BlockMagic.Bloom, CancellationToken.None);
+        device.Gate.SetResult();
+
+        Assert.That((await load).Error, Is.EqualTo(FsError.None));
+    }
+
+    [Test]
     public async Task LoadAsync_OneOfTwoWaitersCancelled_TheOtherGetsTheBlock()
     {
         var device = new GatedDevice(_device);

@@ -141,7 +141,8 @@ public sealed class BlockCache : IDisposable
             return;
         lock (_latch)
         {
-            if (_byBlkno.ContainsKey(blkno) || _loads.ContainsKey(blkno))
+            // Blocks that are being read cannot be evicted: reading ahead must leave room for who needs a block now.
+            if (_byBlkno.ContainsKey(blkno) || _loads.ContainsKey(blkno) || _loads.Count >= _slots.Length / 2)
                 return;
         }
 

@@ -85,16 +85,22 @@ internal sealed class AllocatorCheck
         bool isComplete = true;
         for (var blockRef = head.Ref; !blockRef.IsNone;)
         {
-            if (IsInside(blockRef.Blkno) && !_context.Accounting.Claim(blockRef.Blkno, structure))
+            if (IsInside(blockRef.Blkno))
             {
-                // Each list block gets its place once, which ends loops of lists, too.
-                _context.Findings.Report(
-                    "I51",
-                    structure,
-                    CheckContext.At(blockRef),
-                    "The list comes back to a block that has a place already.");
-                isComplete = false;
-                break;
+                // A block that is also free somewhere is the accounting's finding (I60), and read all the same; only a
+                // second walk into it is not, which ends loops.
+                _ = _context.Accounting.Claim(blockRef.Blkno, structure);
+                if (!_context.Accounting.TryEnter(blockRef.Blkno))
+                {
+                    _context.Findings.Report(
+                        "I51",
+                        structure,
+                        CheckContext.At(blockRef),
+                        "The list comes to a block that it, or another structure, has used before.");
+                    _context.MetaBlocksLost = true;
+                    isComplete = false;
+                    break;
+                }
             }
 
             var lease = await _context.ReadAsync(blockRef, BlockMagic.AllocList, structure, cancellationToken);

@@ -142,6 +142,16 @@ internal sealed class CheckedTreeWalk : IDisposable
         }
     }
 
+    /// <summary>Reports a deletion in a tree that is no log tree (I36); for the current item.</summary>
+    public void ReportDeletion()
+    {
+        ref readonly var item = ref Item;
+        if ((item.Flags & BtreeItem.FlagDeletion) == 0)
+            return;
+        _context.Findings.Report(
+            "I36", _structure, $"item {item.Key}, block {Blkno}", "It is a deletion, which only log trees may hold.");
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Threading;
@@ -33,6 +34,7 @@ internal sealed class LogMergeCheck
 
         void OnClient(CheckedTreeWalk at)
         {
+            at.ReportDeletion();
             var key = at.Item.Key;
             string where = Where(key);
             if (key.Zone != KeyZone.MountedClient)
@@ -50,7 +52,12 @@ internal sealed class LogMergeCheck
         using var walk = new CheckedTreeWalk(_context, "log_merge", _context.Super.LogMerge);
         await walk.ForEachAsync(OnItem, cancellationToken);
         if (!walk.IsComplete)
+        {
+            // Which log trees are inputs, and so what totals add up to, is not known without the status.
+            _context.ItemsLost = true;
             return;
+        }
+
         ulong requests = (ulong)_requests.Count;
         ulong completions = (ulong)_completions.Count;
         if (_status is { } status)
@@ -105,7 +112,7 @@ internal sealed class LogMergeCheck
                 continue;
             var options = new CheckedTreeWalk.Options(IsSubtree: true, IsShared: true);
             using var walk = new CheckedTreeWalk(_context, name, completion.Root, options);
-            await walk.ForEachAsync(static _ => { }, cancellationToken);
+            await walk.ForEachAsync(static at => at.ReportDeletion(), cancellationToken);
         }
 
         foreach (var freeing in _freeing)
@@ -123,6 +130,7 @@ internal sealed class LogMergeCheck
 
     private void OnItem(CheckedTreeWalk walk)
     {
+        walk.ReportDeletion();
         var key = walk.Item.Key;
         int expected = key.Zone switch
         {
@@ -144,6 +152,7 @@ internal sealed class LogMergeCheck
             _context.Findings.Report(
                 "I81", walk.Structure, Where(key), $"The value has {walk.Value.Length} bytes, not {expected}.");
             _context.MetaBlocksLost = true;
+            _context.ItemsLost |= key.Zone == KeyZone.MergeStatus;
             return;
         }
 
@@ -158,6 +167,7 @@ internal sealed class LogMergeCheck
         {
             case KeyZone.MergeStatus:
                 _status = Disk.Ref<LogMergeStatus>(walk.Value);
+                CheckSeq(walk, key, _status.Value.Seq);
                 return key == new ItemKey(KeyZone.MergeStatus, 0, 0);
             case KeyZone.MergeRange:
                 _ranges++;
@@ -167,15 +177,29 @@ internal sealed class LogMergeCheck
             case KeyZone.MergeRequest:
                 var request = Disk.Ref<LogMergeRequest>(walk.Value);
                 _requests.Add(request);
+                CheckSeq(walk, key, Math.Max(request.Seq, request.InputSeq));
                 return key == new ItemKey(KeyZone.MergeRequest, request.Rid, 0, request.Seq);
             case KeyZone.MergeComplete:
                 var completion = Disk.Ref<LogMergeComplete>(walk.Value);
                 _completions.Add(completion);
+                CheckSeq(walk, key, completion.Seq);
                 return key == new ItemKey(KeyZone.MergeComplete, completion.Seq, 0);
             default:
                 var freeing = Disk.Ref<LogMergeFreeing>(walk.Value);
                 _freeing.Add(freeing);
+                CheckSeq(walk, key, freeing.Seq);
                 return key == new ItemKey(KeyZone.MergeFreeing, freeing.Seq, 0);
         }
+    }
+
+    private void CheckSeq(CheckedTreeWalk walk, in ItemKey key, ulong seq)
+    {
+        if (seq <= _context.Super.Seq)
+            return;
+        _context.Findings.Report(
+            "I86",
+            walk.Structure,
+            Where(key),
+            $"Its seq {seq} is greater than the super's seq {_context.Super.Seq.Value}.");
     }
 }

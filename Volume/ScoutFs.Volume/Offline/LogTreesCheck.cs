@@ -80,6 +80,7 @@ internal sealed class LogTreesCheck
 
     private void OnItem(CheckedTreeWalk walk)
     {
+        walk.ReportDeletion();
         var key = walk.Item.Key;
         string where = string.Create(CultureInfo.InvariantCulture, $"item {key}");
         if (key.Zone != KeyZone.LogTrees)

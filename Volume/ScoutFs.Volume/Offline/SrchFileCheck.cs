@@ -91,6 +91,7 @@ internal sealed class SrchFileCheck
         List<(SrchFile File, bool IsSorted)> files,
         List<(SrchCompact Compaction, bool IsBusy)> compactions)
     {
+        at.ReportDeletion();
         var key = at.Item.Key;
         bool isFile = key.Type is KeyType.SrchLog or KeyType.SrchSorted;
         bool isCompaction = key.Type is KeyType.SrchPending or KeyType.SrchBusy;
@@ -262,7 +263,9 @@ internal sealed class SrchFileCheck
         var magic = level == 0 ? BlockMagic.SrchLeaf : BlockMagic.SrchParent;
         bool isInside = blockRef.Blkno >= FormatConstants.FirstMetaBlkno
             && blockRef.Blkno < _context.Accounting.TotalBlocks;
-        bool isNew = !isInside || _context.Accounting.Claim(blockRef.Blkno, structure);
+        if (isInside)
+            _ = _context.Accounting.Claim(blockRef.Blkno, structure);
+        bool isNew = !isInside || _context.Accounting.TryEnter(blockRef.Blkno);
         var lease = isNew ? await _context.ReadAsync(blockRef, magic, structure, cancellationToken) : default;
         if (!lease.IsHeld)
         {

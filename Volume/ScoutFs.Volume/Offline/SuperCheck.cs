@@ -26,7 +26,7 @@ internal static class SuperCheck
             return null;
         if ((good.Flags & SuperBlock.FlagMeta) == 0)
             findings.Report("I2", MetaName, string.Empty, "The flag META is not set.");
-        CheckSize(good.TotalMetaBlocks, FormatConstants.LargeBlockBytes, meta, "total_meta_blocks", findings);
+        CheckMetaSize(good, meta, MetaName, findings);
         CheckSlots(good, findings);
         CheckOptions(good, findings);
         return good;
@@ -34,13 +34,14 @@ internal static class SuperCheck
 
     /// <summary>Checks the data device's super block against the metadata device's.</summary>
     public static async ValueTask CheckDataAsync(
+        IBlockDevice metaDevice,
         IBlockDevice data,
         SuperBlock meta,
         Memory<byte> buffer,
         IFindingSink findings,
         CancellationToken cancellationToken)
     {
-        CheckSize(meta.TotalDataBlocks, FormatConstants.SmallBlockBytes, data, "total_data_blocks", findings);
+        CheckDataSize(meta, data, MetaName, findings);
         var super = await ReadAsync(data, DataName, buffer, findings, isMeta: false, cancellationToken);
         if (super is not { } good)
             return;
@@ -52,6 +53,13 @@ internal static class SuperCheck
             Differ("fsid", Hex(good.Header.Fsid), Hex(meta.Header.Fsid));
         if (good.FormatVersion != meta.FormatVersion)
             Differ("format version", good.FormatVersion.ToString(), meta.FormatVersion.ToString());
+
+        // The copy keeps the sizes of mkfs while the volume grows. What fits in neither is reported once, and of
+        // another volume's device nothing more is said.
+        if (good.Header.Fsid == meta.Header.Fsid && good.TotalMetaBlocks > meta.TotalMetaBlocks)
+            CheckMetaSize(good, metaDevice, DataName, findings);
+        if (good.Header.Fsid == meta.Header.Fsid && good.TotalDataBlocks > meta.TotalDataBlocks)
+            CheckDataSize(good, data, DataName, findings);
 
         void Differ(string field, string there, string here) => findings.Report(
             "I3", DataName, string.Empty, $"The {field} is {there}, the metadata super block has {here}.");
@@ -149,14 +157,24 @@ internal static class SuperCheck
         return super;
     }
 
+    private static void CheckMetaSize(
+        in SuperBlock super, IBlockDevice device, string structure, IFindingSink findings) =>
+        CheckSize(
+            super.TotalMetaBlocks, FormatConstants.LargeBlockBytes, device, structure, "total_meta_blocks", findings);
+
+    private static void CheckDataSize(
+        in SuperBlock super, IBlockDevice device, string structure, IFindingSink findings) =>
+        CheckSize(
+            super.TotalDataBlocks, FormatConstants.SmallBlockBytes, device, structure, "total_data_blocks", findings);
+
     private static void CheckSize(
-        ulong blocks, int blockBytes, IBlockDevice device, string field, IFindingSink findings)
+        ulong blocks, int blockBytes, IBlockDevice device, string structure, string field, IFindingSink findings)
     {
         if (blocks <= (ulong)(device.SizeBytes / blockBytes))
             return;
         findings.Report(
             "I4",
-            MetaName,
+            structure,
             field,
             $"{blocks} blocks of {blockBytes} bytes do not fit the device {device.Name} of {device.SizeBytes} bytes.");
     }

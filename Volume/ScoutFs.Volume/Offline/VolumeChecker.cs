@@ -109,7 +109,7 @@ public sealed class VolumeChecker : ICheckPasses
 
         _super = good;
         if (_data is not null)
-            await SuperCheck.CheckDataAsync(_data, good, buffer, _report, cancellationToken);
+            await SuperCheck.CheckDataAsync(_meta, _data, good, buffer, _report, cancellationToken);
         else
             _report.AddNotChecked("The data device: it was not given.");
         await SuperCheck.CheckQuorumAsync(_meta, good, buffer, _report, cancellationToken);

@@ -22,8 +22,7 @@ internal static partial class DefectCatalogue
                     Flags = BtreeItem.FlagDeletion,
                 }))
             .With("I38", "the item has a value")
-            .ButReference(NoOther)
-            .ButUnseen("item flags are looked at in fs_root only"),
+            .ButReference(NoOther),
         Warning("I37", "values of equal seq", v =>
         {
             // The version in fs_root becomes a copy of the log's, but for a time that nothing else depends on.
