@@ -33,6 +33,7 @@ internal sealed class CrossCheckTests
 
     [TestCase(DefectOrigin.Busy)]
     [TestCase(DefectOrigin.Plain)]
+    [TestCase(DefectOrigin.Tiny)]
     public async Task Sample_AsMade_IsCleanForBoth(DefectOrigin sample)
     {
         var volume = await DefectVolumes.OpenAsync(sample);

@@ -27,6 +27,7 @@ public sealed partial class SampleVolume
 
     private static readonly Lazy<SampleVolume> LazyBusy = new(() => new BusyVolume().Make());
     private static readonly Lazy<SampleVolume> LazyPlain = new(MakePlain);
+    private static readonly Lazy<SampleVolume> LazyTiny = new(MakeTiny);
 
     private readonly VolumeEditorDevice _meta;
     private readonly VolumeEditorDevice _data;
@@ -47,6 +48,9 @@ public sealed partial class SampleVolume
 
     /// <summary>Version 1, cleanly unmounted, one finalized log, leaves as full as they get.</summary>
     public static SampleVolume Plain => LazyPlain.Value;
+
+    /// <summary>Version 2, a handful of inodes in fs_root and one open log: quick to read, for fuzzing.</summary>
+    public static SampleVolume Tiny => LazyTiny.Value;
 
     /// <summary>Name for messages.</summary>
     public string Name { get; }
@@ -93,6 +97,46 @@ public sealed partial class SampleVolume
         super.ServerMetaAvail[0] = builder.WriteList(1000);
         builder.Finish(perLeaf: 64);
         return new SampleVolume("sample-plain", builder, inos);
+    }
+
+    private static SampleVolume MakeTiny()
+    {
+        var builder = new SampleVolumeBuilder(2, 256, 1024, seed: 3);
+        var tree = new SampleVolumeTree(2);
+        var inos = new Dictionary<string, ulong>();
+        tree.WriteTo(tree.Merged, 5);
+        ulong dir = inos["dir"] = tree.Create(FormatConstants.RootIno, "dir", FileMode.Directory | 0x1ed);
+        ulong file = inos["dir/file"] = tree.Create(dir, "file", FileMode.Regular | 0x1a4);
+        tree.SetExtents(file, 3 * 4096, (0, 2, builder.AllocateData(2), 0), (2, 1, 0, DataExtentItem.FlagOffline));
+        _ = tree.SetXattr(file, "user.comment", new byte[2000]);
+        _ = tree.SetXattr(file, "scoutfs.totl.used.1.2.3", "5"u8);
+        _ = tree.SetXattr(file, "scoutfs.srch.marked", default);
+        inos["link"] = tree.CreateSymlink(FormatConstants.RootIno, "link", "dir/file");
+        tree.AddQuotaRule(new QuotaRuleItem { Limit = 100 });
+        var logged = new SampleVolumeLayer();
+        tree.WriteTo(logged, 10);
+        ulong other = inos["dir/other"] = tree.Create(dir, "other", FileMode.Regular | 0x1a4);
+        _ = tree.SetXattr(other, "scoutfs.srch.marked", default);
+        tree.Rename(FormatConstants.RootIno, "link", dir, "link");
+
+        ref var super = ref builder.Super;
+        builder.SetSlot(0, 0x7f000001, 12345);
+        super.FsRoot = builder.WriteTree(tree.Merged.Items.Values, perLeaf: 20)!.Root;
+        super.InodeCount = (ulong)tree.Merged.InodeCountDelta;
+        super.NextIno = tree.NextIno + 100;
+        super.Seq = 20;
+        var log = Open(builder, RidA, 1, logged, perLeaf: 100);
+        log.MetaAvail = builder.WriteList(5);
+        log.MetaFreed = builder.WriteList(2, 3);
+        log.DataAvail = builder.WriteExtents([(builder.AllocateData(20), 20)]);
+        log.SrchFile = builder.WriteSrch(tree.SrchEntries);
+        log.GetTransSeq = 11;
+        log.CommitTransSeq = 10;
+        log.MaxItemSeq = 10;
+        super.LogsRoot = builder.WriteTree([Item(log)])!.Root;
+        super.ServerMetaAvail[0] = builder.WriteList(20);
+        builder.Finish(perLeaf: 64);
+        return new SampleVolume("sample-tiny", builder, inos);
     }
 
     private static VolumeEditorItem Item<T>(ItemKey key, T value)

@@ -26,6 +26,7 @@ internal sealed class PlantedDefectTests
 
     [TestCase(DefectOrigin.Busy)]
     [TestCase(DefectOrigin.Plain)]
+    [TestCase(DefectOrigin.Tiny)]
     public async Task Sample_AsMade_HasNoFindings(DefectOrigin sample)
     {
         var report = await CheckAsync(await DefectVolumes.OpenAsync(sample));

@@ -18,6 +18,7 @@ internal static class DefectVolumes
     {
         DefectOrigin.Busy => Task.FromResult(SampleVolume.Busy.Edit()),
         DefectOrigin.Plain => Task.FromResult(SampleVolume.Plain.Edit()),
+        DefectOrigin.Tiny => Task.FromResult(SampleVolume.Tiny.Edit()),
         DefectOrigin.GoldenEmpty => OpenGoldenAsync("g0-empty"),
         DefectOrigin.GoldenBasic => OpenGoldenAsync("g1-basic"),
         DefectOrigin.GoldenArchive => OpenGoldenAsync("g4-archive"),

@@ -14,6 +14,9 @@ internal enum DefectOrigin
     /// <summary><see cref="SampleVolume.Plain"/>.</summary>
     Plain,
 
+    /// <summary><see cref="SampleVolume.Tiny"/>.</summary>
+    Tiny,
+
     /// <summary>The golden volume g0-empty.</summary>
     GoldenEmpty,
 
