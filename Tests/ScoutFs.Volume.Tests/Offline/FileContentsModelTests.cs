@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
@@ -99,7 +100,7 @@ public sealed class FileContentsModelTests
     public async Task Locate_HugeSparseFile_FindsTheOnlyBlockAtOnce()
     {
         const ulong Far = FileExtent.MaxBlock;
-        var items = new ReaderVolume().AddFile(Ino, ulong.MaxValue).AddExtent(Ino, Far, 1, 100);
+        var items = new ItemVolume().AddFile(Ino, ulong.MaxValue).AddExtent(Ino, Far, 1, 100);
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
         var contents = new FileContents(reader, Ino, await reader.GetInodeAsync(Ino, None));
@@ -147,7 +148,7 @@ public sealed class FileContentsModelTests
             Items.AddFile(Ino, (ulong)size);
         }
 
-        public ReaderVolume Items { get; } = new();
+        public ItemVolume Items { get; } = new();
 
         public int Blocks { get; }
 

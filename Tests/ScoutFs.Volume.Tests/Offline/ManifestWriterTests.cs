@@ -4,6 +4,7 @@ using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using FileMode = ScoutFs.Volume.Format.FileMode;
@@ -15,7 +16,7 @@ public sealed class ManifestWriterTests
     [Test]
     public async Task Write_SparseFile_HashesHolesAsZeros()
     {
-        var items = new ReaderVolume().AddDirectory(1).Link(1, 2, "f", 10);
+        var items = new ItemVolume().AddDirectory(1).Link(1, 2, "f", 10);
         items.AddFile(10, 3 * 4096).AddXattr(10, 0, "user.a", "text"u8.ToArray());
         items.AddXattr(10, 1, "user.b", [7]).AddXattr(10, 2, "user.c", new byte[257]);
         var (lines, problems) = await WriteAsync(items);
@@ -34,7 +35,7 @@ public sealed class ManifestWriterTests
     [Test]
     public async Task Write_DamagedFiles_LeavesThemOutAndSaysSo()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddFile(10, 4096).AddExtent(10, 0, 1, 1).Link(1, 2, "bad-extent", 10);
         items.AddFile(11, 8192).AddExtent(11, 0, 1, 100).AddExtent(11, 1, 1, 0, 1).Link(1, 3, "says-online", 11);
         items.AddFile(12, 4096).AddExtent(12, 0, 1, 100).Link(1, 4, "good", 12);
@@ -52,7 +53,7 @@ public sealed class ManifestWriterTests
         }
     }
 
-    private static async Task<(List<string> Lines, List<VolumeException> Problems)> WriteAsync(ReaderVolume items)
+    private static async Task<(List<string> Lines, List<VolumeException> Problems)> WriteAsync(ItemVolume items)
     {
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);

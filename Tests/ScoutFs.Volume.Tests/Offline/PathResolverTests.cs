@@ -3,6 +3,7 @@ using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
@@ -31,7 +32,7 @@ public sealed class PathResolverTests
     {
         using var volume = await NewVolume().OpenAsync();
         using var reader = new VolumeReader(volume);
-        var found = await new PathResolver(reader).ResolveAsync(ReaderVolume.Bytes(path), followsLast, None);
+        var found = await new PathResolver(reader).ResolveAsync(ItemVolume.Bytes(path), followsLast, None);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Encoding.UTF8.GetString(found.Path), Is.EqualTo(canonical));
@@ -50,7 +51,7 @@ public sealed class PathResolverTests
         using var volume = await NewVolume().OpenAsync();
         using var reader = new VolumeReader(volume);
         var failure = await Assert.ThrowsAsync<VolumeException>(
-            () => new PathResolver(reader).ResolveAsync(ReaderVolume.Bytes(path), true, None).AsTask());
+            () => new PathResolver(reader).ResolveAsync(ItemVolume.Bytes(path), true, None).AsTask());
         using (Assert.EnterMultipleScope())
         {
             Assert.That(failure!.Error, Is.EqualTo(error));
@@ -84,7 +85,7 @@ public sealed class PathResolverTests
     [Test]
     public async Task FindPaths_DirectoriesInALoop_EndsWithAnError()
     {
-        var items = new ReaderVolume().AddDirectory(1).AddDirectory(10).AddDirectory(11).AddFile(12);
+        var items = new ItemVolume().AddDirectory(1).AddDirectory(10).AddDirectory(11).AddFile(12);
         items.Link(10, 2, "a", 11, DirentType.Directory).Link(11, 2, "b", 10, DirentType.Directory);
         items.Link(10, 3, "f", 12);
         using var volume = await items.OpenAsync();
@@ -94,9 +95,9 @@ public sealed class PathResolverTests
         Assert.That(failure!.Message, Does.Contain("loop"));
     }
 
-    private static ReaderVolume NewVolume()
+    private static ItemVolume NewVolume()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddDirectory(10).Link(1, 2, "d", 10, DirentType.Directory);
         items.AddFile(11).Link(10, 2, "f", 11);
         items.AddSymlink(12, "d").Link(1, 3, "to-d", 12, DirentType.Symlink);

@@ -4,6 +4,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
@@ -17,7 +18,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task FindInode_Missing_ReturnsNull()
     {
-        using var volume = await new ReaderVolume().AddDirectory(1).OpenAsync();
+        using var volume = await new ItemVolume().AddDirectory(1).OpenAsync();
         using var reader = new VolumeReader(volume);
         var missing = await reader.FindInodeAsync(2, None);
         var failure = await Assert.ThrowsAsync<VolumeException>(() => reader.GetInodeAsync(2, None).AsTask());
@@ -37,7 +38,7 @@ public sealed class VolumeReaderTests
     [TestCase(2UL, 0, false)]
     public async Task FindInode_SizeByVersion_IsAcceptedAsTheFormatSays(ulong version, int bytes, bool isGood)
     {
-        var items = new ReaderVolume { FormatVersion = version }.AddDirectory(1);
+        var items = new ItemVolume { FormatVersion = version }.AddDirectory(1);
         var key = Keys.Inode(1);
         items.Items[key] = items.Items[key][..bytes];
         using var volume = await items.OpenAsync();
@@ -57,7 +58,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task ReadDirectory_InPages_GivesEveryEntryInOrderOfPosition()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         for (ulong i = 0; i < 100; i++)
             items.Link(1, 2 + (i * 3), $"name-{i}", 1000 + i);
         using var volume = await items.OpenAsync(maxItemsPerBlock: 7);
@@ -76,7 +77,7 @@ public sealed class VolumeReaderTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(all.Select(entry => entry.Pos), Is.EqualTo(Enumerable.Range(0, 100).Select(i => 2 + (i * 3))));
-            Assert.That(all[57].Name, Is.EqualTo(ReaderVolume.Bytes("name-57")));
+            Assert.That(all[57].Name, Is.EqualTo(ItemVolume.Bytes("name-57")));
             Assert.That(all[57].Ino, Is.EqualTo(1057));
         }
     }
@@ -84,7 +85,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task FindEntry_AmongOthers_FindsByName()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.Link(1, 2, "a", 10).Link(1, 3, [0xff, 0xfe], 11, DirentType.Fifo);
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
@@ -105,7 +106,7 @@ public sealed class VolumeReaderTests
     [TestCase(0)]
     public async Task ReadDirectory_EntryOfImpossibleLength_IsDamage(int valueBytes)
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.Items[Keys.Readdir(1, 2)] = new byte[valueBytes];
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
@@ -121,16 +122,16 @@ public sealed class VolumeReaderTests
     public async Task ReadSymlink_AnyLength_JoinsTheParts(int length)
     {
         string target = new('t', length);
-        using var volume = await new ReaderVolume().AddSymlink(5, target).OpenAsync();
+        using var volume = await new ItemVolume().AddSymlink(5, target).OpenAsync();
         using var reader = new VolumeReader(volume);
         byte[] read = await reader.ReadSymlinkAsync(5, await reader.GetInodeAsync(5, None), None);
-        Assert.That(read, Is.EqualTo(ReaderVolume.Bytes(target)));
+        Assert.That(read, Is.EqualTo(ItemVolume.Bytes(target)));
     }
 
     [Test]
     public async Task ReadSymlink_Damaged_SaysSo([Values] SymlinkDamage damage)
     {
-        var items = new ReaderVolume().AddSymlink(5, new string('t', 2000));
+        var items = new ItemVolume().AddSymlink(5, new string('t', 2000));
         switch (damage)
         {
             case SymlinkDamage.PartMissing:
@@ -172,7 +173,7 @@ public sealed class VolumeReaderTests
     {
         byte[] value = new byte[length];
         new Prng(7).Fill(value);
-        var items = new ReaderVolume().AddXattr(5, 3, "user.x", value).AddXattr(5, 4, "user.other", [1])
+        var items = new ItemVolume().AddXattr(5, 3, "user.x", value).AddXattr(5, 4, "user.other", [1])
             .AddXattr(5, 9, "scoutfs.hide.srch.y", [2]);
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
@@ -195,7 +196,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task ListXattrs_Damaged_SaysSo([Values] XattrDamage damage)
     {
-        var items = new ReaderVolume().AddXattr(5, 3, "user.x", new byte[2000]);
+        var items = new ItemVolume().AddXattr(5, 3, "user.x", new byte[2000]);
         uint hash = XattrName.Hash("user.x"u8);
         switch (damage)
         {
@@ -236,14 +237,14 @@ public sealed class VolumeReaderTests
     [TestCase(0UL, 1UL, 64UL, (byte)1)]
     [TestCase(0UL, 1UL, 64UL, (byte)4)]
     [TestCase(0UL, 1UL, 63UL, (byte)0)]
-    [TestCase(0UL, 2UL, ReaderVolume.TotalDataBlocks - 1, (byte)0)]
+    [TestCase(0UL, 2UL, ItemVolume.TotalDataBlocks - 1, (byte)0)]
     [TestCase(0UL, 1UL, ulong.MaxValue, (byte)0)]
     [TestCase(0UL, 1UL << 63, 64UL, (byte)0)]
     [TestCase(1UL << 52, 1UL, 64UL, (byte)0)]
     [TestCase((1UL << 52) - 1, 2UL, 0UL, (byte)1)]
     public async Task ReadExtents_Invalid_SaysSo(ulong logical, ulong count, ulong physical, byte flags)
     {
-        using var volume = await new ReaderVolume().AddExtent(5, logical, count, physical, flags).OpenAsync();
+        using var volume = await new ItemVolume().AddExtent(5, logical, count, physical, flags).OpenAsync();
         using var reader = new VolumeReader(volume);
         var failure = await Assert.ThrowsAsync<VolumeException>(
             () => reader.ReadExtentsAsync(5, 0, [], 10, None).AsTask());
@@ -253,7 +254,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task ReadExtents_Overlapping_SaysSo()
     {
-        using var volume = await new ReaderVolume().AddExtent(5, 0, 4, 100).AddExtent(5, 3, 2, 200).OpenAsync();
+        using var volume = await new ItemVolume().AddExtent(5, 0, 4, 100).AddExtent(5, 3, 2, 200).OpenAsync();
         using var reader = new VolumeReader(volume);
         var failure = await Assert.ThrowsAsync<VolumeException>(
             () => reader.ReadExtentsAsync(5, 0, [], 10, None).AsTask());
@@ -263,7 +264,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task Read_TreeRewrittenMeanwhile_GoesOnWithTheNewRoots()
     {
-        var items = new ReaderVolume().AddDirectory(1).Link(1, 2, "old", 10);
+        var items = new ItemVolume().AddDirectory(1).Link(1, 2, "old", 10);
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
         volume.Cache.DropClean();
@@ -281,7 +282,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task Read_BlockDamagedAndRootsTheSame_Fails()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         using var volume = await items.OpenAsync();
         using var reader = new VolumeReader(volume);
         volume.Cache.DropClean();
@@ -297,7 +298,7 @@ public sealed class VolumeReaderTests
     [Test]
     public async Task Read_Cancelled_Throws()
     {
-        using var volume = await new ReaderVolume().AddDirectory(1).OpenAsync();
+        using var volume = await new ItemVolume().AddDirectory(1).OpenAsync();
         using var reader = new VolumeReader(volume);
         volume.Cache.DropClean();
         Assert.That(

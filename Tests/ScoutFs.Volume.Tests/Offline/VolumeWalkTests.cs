@@ -6,6 +6,7 @@ using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
@@ -19,7 +20,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task Walk_SlashSortsAfterDash_PathOrderIsBytewise()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddDirectory(10).Link(1, 2, "a", 10, DirentType.Directory);
         items.AddFile(11).Link(10, 2, "x", 11);
         items.AddFile(12).Link(1, 3, "a-b", 12);
@@ -40,7 +41,7 @@ public sealed class VolumeWalkTests
         [Range(1, 12)] int seed, [Values(2, 5, 1 << 19)] int maxSteps, [Values] WalkOrder order)
     {
         var prng = new Prng((ulong)seed);
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         var paths = new List<string> { "/" };
         MakeTree(prng, items, paths);
         using var volume = await items.OpenAsync(maxItemsPerBlock: 20);
@@ -57,7 +58,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task Walk_DepthLimited_StopsThere([Values] WalkOrder order)
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddDirectory(10).Link(1, 2, "a", 10, DirentType.Directory);
         items.AddDirectory(11).Link(10, 2, "b", 11, DirentType.Directory);
         items.AddFile(12).Link(11, 2, "c", 12);
@@ -70,7 +71,7 @@ public sealed class VolumeWalkTests
     public async Task Walk_DirectoryInsideItself_IsReportedAndLeft([Values] WalkOrder order)
     {
         // /a/b is /a again, and /a's back reference says so, too.
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddDirectory(10).Link(1, 2, "a"u8.ToArray(), 10, DirentType.Directory, withBackref: false);
         items.Link(10, 2, "b", 10, DirentType.Directory);
         using var volume = await items.OpenAsync();
@@ -88,7 +89,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task Walk_DirectoriesLinkedTwicePerLevel_IsNotWalkedExponentially()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         for (ulong level = 0; level < 64; level++)
         {
             ulong parent = level == 0 ? 1 : 9 + level;
@@ -108,7 +109,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task Walk_DamagedEntries_GoesOnBesideThem([Values] WalkOrder order)
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.Link(1, 2, "missing", 10);
         items.AddFile(11).Link(1, 3, "../../etc/passwd", 11);
         items.AddFile(12).Link(1, 4, "..", 12);
@@ -136,7 +137,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task Walk_TwoEntriesOfOneName_ShowsBothAndEnds([Values(2, 100)] int maxSteps)
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         for (ulong i = 0; i < 10; i++)
             items.AddFile(10 + i).Link(1, 2 + i, "same", 10 + i);
         using var volume = await items.OpenAsync();
@@ -147,7 +148,7 @@ public sealed class VolumeWalkTests
     [Test]
     public async Task SkipChildren_OfADirectory_NeitherVisitsNorLeavesIt()
     {
-        var items = new ReaderVolume().AddDirectory(1);
+        var items = new ItemVolume().AddDirectory(1);
         items.AddDirectory(10).Link(1, 2, "a", 10, DirentType.Directory);
         items.AddFile(11).Link(10, 2, "x", 11);
         items.AddFile(12).Link(1, 3, "b", 12);
@@ -170,7 +171,7 @@ public sealed class VolumeWalkTests
         item.Key.Type == KeyType.Inode
         && (Disk.Ref<InodeItem>(item.Value.AsSpan()).Mode & FileMode.TypeMask) == FileMode.Directory;
 
-    private static void MakeTree(Prng prng, ReaderVolume items, List<string> paths)
+    private static void MakeTree(Prng prng, ItemVolume items, List<string> paths)
     {
         var directories = new List<(ulong Ino, string Path)> { (1, string.Empty) };
         var used = new HashSet<string>();
@@ -203,7 +204,7 @@ public sealed class VolumeWalkTests
     {
         using var reader = new VolumeReader(volume);
         var walk = new VolumeWalk(reader, order, maxDepth, maxSteps);
-        walk.Start(await new PathResolver(reader).ResolveAsync(ReaderVolume.Bytes(start), false, None));
+        walk.Start(await new PathResolver(reader).ResolveAsync(ItemVolume.Bytes(start), false, None));
         var visits = new Visits([], [], []);
         while (await walk.MoveNextAsync(None))
         {

@@ -3,17 +3,18 @@ using System.Collections.Generic;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
-using ScoutFs.Testing;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
-namespace ScoutFs.Volume.Tests.Offline;
+namespace ScoutFs.Testing;
 
 /// <summary>A volume made of whatever items a test wants, valid or not, all in fs_root.</summary>
-internal sealed class ReaderVolume
+/// <remarks>Only what readers look at is there: no free blocks, no quorum blocks, no indexes.</remarks>
+public sealed class ItemVolume
 {
+    /// <summary>Blocks of the data device; 64 and on may be used.</summary>
     public const ulong TotalDataBlocks = 4096;
 
     private const ulong Fsid = 0x726561646572;
@@ -21,33 +22,42 @@ internal sealed class ReaderVolume
 
     private ulong _nextBlkno = 16;
 
+    /// <summary>The items.</summary>
     public SortedDictionary<ItemKey, byte[]> Items { get; } = [];
 
+    /// <summary>1 or 2.</summary>
     public ulong FormatVersion { get; set; } = 2;
 
+    /// <summary>The metadata device.</summary>
     public MemoryBlockDevice Meta { get; } =
         new("meta.img", (long)TotalMetaBlocks * FormatConstants.LargeBlockBytes);
 
+    /// <summary>The data device; contents are written by the test.</summary>
     public MemoryBlockDevice Data { get; } =
         new("data.img", (long)TotalDataBlocks * FormatConstants.SmallBlockBytes);
 
     /// <summary>Blocks of the last tree that was written.</summary>
     public List<ulong> TreeBlocks { get; } = [];
 
+    /// <summary>A name or target as bytes.</summary>
     public static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    public ReaderVolume AddInode(ulong ino, uint mode, ulong size = 0, uint nlink = 1, uint flags = 0)
+    /// <summary>Adds an inode.</summary>
+    public ItemVolume AddInode(ulong ino, uint mode, ulong size = 0, uint nlink = 1, uint flags = 0)
     {
         var inode = new InodeItem { Size = size, Mode = mode, Nlink = nlink, Flags = flags };
         Items[Keys.Inode(ino)] = Disk.Bytes(in inode).ToArray();
         return this;
     }
 
-    public ReaderVolume AddDirectory(ulong ino) => AddInode(ino, FileMode.Directory | 0x1ed, nlink: 2);
+    /// <summary>Adds the inode of a directory.</summary>
+    public ItemVolume AddDirectory(ulong ino) => AddInode(ino, FileMode.Directory | 0x1ed, nlink: 2);
 
-    public ReaderVolume AddFile(ulong ino, ulong size = 0) => AddInode(ino, FileMode.Regular | 0x1a4, size);
+    /// <summary>Adds the inode of a file.</summary>
+    public ItemVolume AddFile(ulong ino, ulong size = 0) => AddInode(ino, FileMode.Regular | 0x1a4, size);
 
-    public ReaderVolume AddSymlink(ulong ino, string target)
+    /// <summary>Adds a symbolic link.</summary>
+    public ItemVolume AddSymlink(ulong ino, string target)
     {
         byte[] stored = [.. Bytes(target), 0];
         AddInode(ino, FileMode.Symlink | 0x1ff, (ulong)stored.Length);
@@ -56,10 +66,12 @@ internal sealed class ReaderVolume
         return this;
     }
 
-    public ReaderVolume Link(ulong dir, ulong pos, string name, ulong ino, DirentType type = DirentType.Regular) =>
+    /// <summary>Adds the three items of an entry.</summary>
+    public ItemVolume Link(ulong dir, ulong pos, string name, ulong ino, DirentType type = DirentType.Regular) =>
         Link(dir, pos, Bytes(name), ino, type);
 
-    public ReaderVolume Link(ulong dir, ulong pos, byte[] name, ulong ino, DirentType type, bool withBackref = true)
+    /// <summary>Adds the items of an entry, with or without that of the target.</summary>
+    public ItemVolume Link(ulong dir, ulong pos, byte[] name, ulong ino, DirentType type, bool withBackref = true)
     {
         var header = new DirentHeader { Ino = ino, Hash = NameHash.Compute(name), Pos = pos, Type = (byte)type };
         byte[] value = [.. Disk.Bytes(in header), .. name];
@@ -70,7 +82,8 @@ internal sealed class ReaderVolume
         return this;
     }
 
-    public ReaderVolume AddXattr(ulong ino, ulong id, string name, byte[] value)
+    /// <summary>Adds the parts of an extended attribute.</summary>
+    public ItemVolume AddXattr(ulong ino, ulong id, string name, byte[] value)
     {
         byte[] nameBytes = Bytes(name);
         var header = new XattrHeader { NameLen = (byte)nameBytes.Length, ValLen = (ushort)value.Length };
@@ -84,7 +97,8 @@ internal sealed class ReaderVolume
         return this;
     }
 
-    public ReaderVolume AddExtent(ulong ino, ulong logical, ulong count, ulong physical, byte flags = 0)
+    /// <summary>Adds an extent.</summary>
+    public ItemVolume AddExtent(ulong ino, ulong logical, ulong count, ulong physical, byte flags = 0)
     {
         var item = new DataExtentItem { Blkno = physical, Flags = flags };
         Items[Keys.DataExtent(ino, logical + count - 1, count)] = Disk.Bytes(in item).ToArray();
@@ -121,6 +135,7 @@ internal sealed class ReaderVolume
         }
     }
 
+    /// <summary>Writes the volume and opens it.</summary>
     public async Task<OfflineVolume> OpenAsync(int maxItemsPerBlock = int.MaxValue)
     {
         await WriteAsync(maxItemsPerBlock);
