@@ -75,6 +75,21 @@ public enum CorruptionSite : ushort
     /// <summary>A leaf's hash table holds an offset that is no item (format §7.4, I33).</summary>
     BtreeLeafHash,
 
+    /// <summary>A tree to be changed has a contradictory root (format §7.1).</summary>
+    BtreeWriterRootShape,
+
+    /// <summary>A block on the path of a change has a wrong level (format §7.1).</summary>
+    BtreeWriterLevel,
+
+    /// <summary>A block on the path of a change has keys outside its parent's range (format §7.5).</summary>
+    BtreeWriterKeyRange,
+
+    /// <summary>A parent on the path of a change has no child for the key (format §7.5).</summary>
+    BtreeWriterNoChild,
+
+    /// <summary>The neighbour of an under-filled block has another level (format §7.1).</summary>
+    BtreeWriterSibling,
+
     /// <summary>A list block's start and nr exceed its array (format §8.2, I51).</summary>
     ListBlockBounds,
 

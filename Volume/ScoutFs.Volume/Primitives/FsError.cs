@@ -37,6 +37,9 @@ public enum FsError : ushort
     /// <summary>Every block of the cache is in use.</summary>
     NoBuffers,
 
+    /// <summary>No free blocks are left for this.</summary>
+    NoSpace,
+
     /// <summary>The device or file does not exist.</summary>
     DeviceNotFound,
 

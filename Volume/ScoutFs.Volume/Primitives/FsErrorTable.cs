@@ -36,6 +36,7 @@ public static class FsErrorTable
             [FsError.Stale] = (FsErrorClass.Corruption, "block does not match its reference"),
             [FsError.Corrupt] = (FsErrorClass.Corruption, "the volume is damaged"),
             [FsError.NoBuffers] = (FsErrorClass.Environment, "the block cache is too small for this operation"),
+            [FsError.NoSpace] = (FsErrorClass.Request, "no space left on the volume"),
             [FsError.DeviceNotFound] = (FsErrorClass.Environment, "no such device or file"),
             [FsError.AccessDenied] = (FsErrorClass.Environment, "permission denied"),
             [FsError.DeviceBusy] = (FsErrorClass.Environment, "device is in use by another program"),
