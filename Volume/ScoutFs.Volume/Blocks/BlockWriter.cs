@@ -24,7 +24,7 @@ public sealed class BlockWriter : IDisposable
     private readonly Prng _prng;
 
     // Owned by the writer's one caller.
-    private readonly Dictionary<ulong, PooledBlock> _dirty;
+    private readonly Dictionary<ulong, CachedBlock> _dirty;
     private readonly List<ulong> _order = [];
     private readonly List<ReadOnlyMemory<byte>> _vector = [];
 
@@ -39,7 +39,7 @@ public sealed class BlockWriter : IDisposable
         _pool = new BlockPool(capacityBlocks);
         _fsid = fsid;
         _prng = prng;
-        _dirty = new Dictionary<ulong, PooledBlock>(capacityBlocks);
+        _dirty = new Dictionary<ulong, CachedBlock>(capacityBlocks);
     }
 
     /// <summary>Blocks that can still be made dirty.</summary>
@@ -51,14 +51,29 @@ public sealed class BlockWriter : IDisposable
     /// <summary>The contents of a block that is dirty in this writer.</summary>
     public bool TryGet(scoped in BlockRef blockRef, out Span<byte> block)
     {
-        if (_dirty.TryGetValue(blockRef.Blkno, out var pooled))
+        if (_dirty.TryGetValue(blockRef.Blkno, out var dirty))
         {
-            block = pooled.GetSpan();
+            block = dirty.Block.GetSpan();
             Invariant.Require(Disk.Ref<BlockHeader>(block).Seq == blockRef.Seq);
             return true;
         }
 
         block = default;
+        return false;
+    }
+
+    /// <summary>Leases a block that is dirty in this writer, to read it; it must not be changed meanwhile.</summary>
+    public bool TryLease(in BlockRef blockRef, out BlockLease lease)
+    {
+        if (_dirty.TryGetValue(blockRef.Blkno, out var dirty))
+        {
+            Invariant.Require(Disk.Ref<BlockHeader>(dirty.Block.GetSpan()).Seq == blockRef.Seq);
+            _ = Interlocked.Increment(ref dirty.LeaseCount);
+            lease = new BlockLease(dirty);
+            return true;
+        }
+
+        lease = default;
         return false;
     }
 
@@ -87,8 +102,8 @@ public sealed class BlockWriter : IDisposable
     /// <summary>Frees a block, dirty or committed; it must not be referred to any more.</summary>
     public void Free(in BlockRef blockRef, IBlockAllocator allocator)
     {
-        if (_dirty.Remove(blockRef.Blkno, out var pooled))
-            _pool.Return(pooled);
+        if (_dirty.Remove(blockRef.Blkno, out var dirty))
+            Return(dirty);
         allocator.Free(blockRef.Blkno);
     }
 
@@ -118,8 +133,8 @@ public sealed class BlockWriter : IDisposable
     /// <summary>Forgets all dirty blocks: after they were written and committed, or to abandon the work.</summary>
     public void Forget()
     {
-        foreach (var pooled in _dirty.Values)
-            _pool.Return(pooled);
+        foreach (var dirty in _dirty.Values)
+            Return(dirty);
         _dirty.Clear();
     }
 
@@ -130,11 +145,17 @@ public sealed class BlockWriter : IDisposable
         _pool.Dispose();
     }
 
-    private static ReadOnlyMemory<byte> Seal(PooledBlock pooled)
+    private static ReadOnlyMemory<byte> Seal(CachedBlock dirty)
     {
-        var block = pooled.GetSpan();
+        var block = dirty.Block.GetSpan();
         Disk.Ref<BlockHeader>(block).Crc = Crc32C.Compute(block[4..]);
-        return pooled.Memory;
+        return dirty.Block.Memory;
+    }
+
+    private void Return(CachedBlock dirty)
+    {
+        Invariant.Require(Volatile.Read(ref dirty.LeaseCount) == 0);
+        _pool.Return(dirty.Block);
     }
 
     private Span<byte> Take(IBlockAllocator allocator, out ulong blkno)
@@ -142,7 +163,7 @@ public sealed class BlockWriter : IDisposable
         var pooled = _pool.TryRent();
         Invariant.Require(pooled is not null);
         blkno = allocator.Allocate();
-        _dirty.Add(blkno, pooled);
+        _dirty.Add(blkno, new CachedBlock(pooled));
         return pooled.GetSpan();
     }
 

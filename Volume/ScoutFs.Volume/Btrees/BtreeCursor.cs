@@ -18,6 +18,7 @@ namespace ScoutFs.Volume.Btrees;
 public sealed class BtreeCursor : IDisposable
 {
     private readonly BlockCache _cache;
+    private readonly BlockWriter? _writer;
     private readonly int _readAheadBlocks;
     private BtreeRoot _root;
     private BlockLease _leaf;
@@ -34,6 +35,14 @@ public sealed class BtreeCursor : IDisposable
     {
         _cache = cache;
         _readAheadBlocks = readAheadBlocks;
+    }
+
+    /// <summary>Creates a cursor over trees of an open transaction: sees its dirty blocks too.</summary>
+    /// <remarks>Release it before the tree is changed.</remarks>
+    public BtreeCursor(BlockCache cache, BlockWriter writer)
+    {
+        _cache = cache;
+        _writer = writer;
     }
 
     /// <summary>What was wrong after <see cref="BtreeStatus.Corrupt"/>.</summary>
@@ -178,7 +187,7 @@ public sealed class BtreeCursor : IDisposable
         {
             _leaf.Dispose();
             var status = BtreeDescent.Descend(
-                _cache, _root, key, _readAheadBlocks, out _leaf, out _leafEnd, out _needed, out var fault);
+                _cache, _writer, _root, key, _readAheadBlocks, out _leaf, out _leafEnd, out _needed, out var fault);
             if (status == BtreeStatus.Corrupt)
             {
                 Fault = fault;

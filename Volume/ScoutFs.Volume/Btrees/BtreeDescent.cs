@@ -9,6 +9,7 @@ internal static class BtreeDescent
 {
     /// <summary>Finds and leases the leaf whose range contains a key.</summary>
     /// <param name="cache">Cache of the metadata device.</param>
+    /// <param name="writer">Transaction whose dirty blocks are part of the tree, or null for a committed tree.</param>
     /// <param name="root">Root of the tree.</param>
     /// <param name="key">Key to find the leaf of.</param>
     /// <param name="readAheadBlocks">Following leaves to start reading.</param>
@@ -19,6 +20,7 @@ internal static class BtreeDescent
     /// <returns>Found, End for an empty tree, NeedBlock or Corrupt. A lease is held with Found only.</returns>
     public static BtreeStatus Descend(
         BlockCache cache,
+        BlockWriter? writer,
         in BtreeRoot root,
         in ItemKey key,
         int readAheadBlocks,
@@ -45,7 +47,10 @@ internal static class BtreeDescent
         var blockRef = root.Ref;
         for (int level = root.Height - 1; ; level--)
         {
-            if (!cache.TryGet(blockRef, BlockMagic.Btree, out var lease))
+            var lease = default(BlockLease);
+            bool isHeld = (writer is not null && writer.TryLease(blockRef, out lease))
+                || cache.TryGet(blockRef, BlockMagic.Btree, out lease);
+            if (!isHeld)
             {
                 needed = blockRef;
                 return BtreeStatus.NeedBlock;

@@ -90,6 +90,12 @@ public enum CorruptionSite : ushort
     /// <summary>The neighbour of an under-filled block has another level (format §7.1).</summary>
     BtreeWriterSibling,
 
+    /// <summary>The head block of an allocator list exceeds its array (format §8.2, I51).</summary>
+    ListHeadBounds,
+
+    /// <summary>The head block of an allocator list has another count than the head says (format §8.2, I52).</summary>
+    ListHeadCount,
+
     /// <summary>A list block's start and nr exceed its array (format §8.2, I51).</summary>
     ListBlockBounds,
 

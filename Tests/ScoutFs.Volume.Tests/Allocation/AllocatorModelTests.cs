@@ -1,0 +1,202 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Volume.Allocation;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Btrees;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Volume.Tests.Allocation;
+
+/// <summary>List and extent allocators over many transactions: no block is lost, none is used twice.</summary>
+public sealed class AllocatorModelTests
+{
+    private const ulong Fsid = 31;
+    private const int MetaBlocks = 20_000;
+
+    [Test]
+    public async Task ExtentTrees_RandomChangesOverManyTransactions_AgreeWithASet([Values(1UL, 2UL, 3UL)] ulong seed)
+    {
+        using var world = new World(seed);
+        for (int transaction = 0; transaction < 60; transaction++)
+            await world.RunTransactionAsync(changes: 60);
+        await world.CheckAsync();
+    }
+
+    private sealed class World : IDisposable
+    {
+        private const int PoolBlocks = 4000;
+
+        private readonly MemoryBlockDevice _device =
+            new("meta", (long)MetaBlocks * FormatConstants.LargeBlockBytes);
+
+        private readonly Prng _prng;
+        private readonly BlockCache _cache;
+        private readonly BlockWriter _writer;
+        private readonly HashSet<ulong> _free = [];
+        private AllocListHead _avail;
+        private AllocListHead _freed;
+        private AllocRoot _root;
+
+        public World(ulong seed)
+        {
+            _prng = new Prng(seed);
+            _cache = new BlockCache(_device, 64, Fsid, MetaBlocks, BtreeShape.Verify);
+            _writer = new BlockWriter(_device, 2000, Fsid, _prng.Fork("blocks"));
+            WriteFirstList();
+        }
+
+        public async Task RunTransactionAsync(int changes)
+        {
+            var (error, allocator, _) = await ListAllocator.OpenAsync(
+                _cache, _writer, _avail, _freed, CancellationToken.None);
+            Assert.That(error, Is.EqualTo(FsError.None));
+            using (var extents = new ExtentAllocator(_cache, _writer, allocator!))
+            {
+                for (int i = 0; i < changes; i++)
+                {
+                    if (_prng.NextInt32(3) != 0)
+                        await InsertAsync(extents);
+                    else
+                        await TakeAsync(extents);
+                }
+            }
+
+            Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+            _writer.Forget();
+            _avail = allocator!.Avail;
+            _freed = allocator.Freed;
+            await CheckListsAsync();
+        }
+
+        public async Task CheckAsync()
+        {
+            using var cursor = new BtreeCursor(_cache);
+            cursor.SetRoot(_root.Root);
+            var bySize = new HashSet<FreeExtent>();
+            var byLocation = new List<FreeExtent>();
+            for (var status = await cursor.SeekAsync(ItemKey.Min, CancellationToken.None);
+                status == BtreeStatus.Found;
+                status = await cursor.MoveNextAsync(CancellationToken.None))
+            {
+                if (cursor.Key.Zone == KeyZone.FreeByLocation)
+                    byLocation.Add(FreeExtent.FromLocationKey(cursor.Key));
+                else
+                    bySize.Add(FreeExtent.FromSizeKey(cursor.Key));
+            }
+
+            Assert.That(bySize.SetEquals(byLocation), Is.True);
+            Assert.That(_root.TotalLen.Value, Is.EqualTo((ulong)_free.Count));
+            var blocks = byLocation.SelectMany(e => Enumerable.Range(0, (int)e.Count).Select(i => e.Start + (ulong)i));
+            Assert.That(_free.SetEquals(blocks), Is.True);
+            for (int i = 1; i < byLocation.Count; i++)
+                Assert.That(byLocation[i].Start, Is.GreaterThan(byLocation[i - 1].End), "neighbours are merged");
+        }
+
+        public void Dispose()
+        {
+            _writer.Dispose();
+            _cache.Dispose();
+        }
+
+        private async Task InsertAsync(ExtentAllocator extents)
+        {
+            var extent = new FreeExtent(64 + _prng.NextUInt64(20_000), 1 + _prng.NextUInt64(12));
+            var blocks = Enumerable.Range(0, (int)extent.Count).Select(i => extent.Start + (ulong)i).ToList();
+            bool overlaps = blocks.Exists(_free.Contains);
+            if (overlaps)
+                return;
+            (var error, _root) = await extents.InsertAsync(_root, extent, CancellationToken.None);
+            Assert.That(error, Is.EqualTo(FsError.None), $"{extents.Fault}");
+            _free.UnionWith(blocks);
+        }
+
+        private async Task TakeAsync(ExtentAllocator extents)
+        {
+            (var error, _root, var taken) = await extents.TakeAsync(
+                _root, 1 + _prng.NextUInt64(9), CancellationToken.None);
+            Assert.That(error, Is.EqualTo(FsError.None), $"{extents.Fault}");
+            Assert.That(taken.Count == 0, Is.EqualTo(_free.Count == 0));
+            for (ulong blkno = taken.Start; blkno < taken.End; blkno++)
+                Assert.That(_free.Remove(blkno), Is.True);
+        }
+
+        // Every block of the pool is in exactly one place: a list's entry, a list block or the tree.
+        private async Task CheckListsAsync()
+        {
+            var places = new List<ulong>();
+            await CollectListAsync(_avail, places);
+            await CollectListAsync(_freed, places);
+            await CollectTreeAsync(_root.Root.Ref, _root.Root.Height - 1, places);
+            Assert.That(places.Distinct().Count(), Is.EqualTo(places.Count), "no block twice");
+            Assert.That(places, Has.Count.EqualTo(PoolBlocks + 1), "no block lost");
+        }
+
+        private async Task CollectListAsync(AllocListHead head, List<ulong> places)
+        {
+            ulong total = 0;
+            var block = new byte[FormatConstants.LargeBlockBytes];
+            for (var blockRef = head.Ref; !blockRef.IsNone; blockRef = Disk.Ref<AllocListBlock>(block).Next)
+            {
+                await ReadAsync(blockRef, BlockMagic.AllocList, block);
+                places.Add(blockRef.Blkno);
+                var list = Disk.Ref<AllocListBlock>(block);
+                for (uint i = 0; i < list.Nr; i++)
+                    places.Add(ListAllocator.Entries(block)[(int)(list.Start + i)]);
+                total += list.Nr;
+            }
+
+            Assert.That(head.TotalNr.Value, Is.EqualTo(total));
+        }
+
+        private async Task CollectTreeAsync(BlockRef blockRef, int level, List<ulong> places)
+        {
+            if (level < 0)
+                return;
+            var block = new byte[FormatConstants.LargeBlockBytes];
+            await ReadAsync(blockRef, BlockMagic.Btree, block);
+            places.Add(blockRef.Blkno);
+            if (level == 0)
+                return;
+            foreach (var child in Children(block))
+                await CollectTreeAsync(child, level - 1, places);
+        }
+
+        private static List<BlockRef> Children(byte[] bytes)
+        {
+            var block = new BtreeBlock(bytes);
+            var children = new List<BlockRef>();
+            for (int offset = block.First(); offset != 0; offset = block.Next(offset))
+                children.Add(Disk.Ref<BlockRef>(block.Value(block.Item(offset))));
+            return children;
+        }
+
+        private async Task ReadAsync(BlockRef blockRef, BlockMagic magic, byte[] block)
+        {
+            _ = await _device.ReadAsync(
+                (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), block, CancellationToken.None);
+            Assert.That(BlockCache.VerifyHeader(block, blockRef, magic, Fsid).IsFound, Is.False);
+        }
+
+        private void WriteFirstList()
+        {
+            var block = new byte[FormatConstants.LargeBlockBytes];
+            ref var list = ref Disk.Ref<AllocListBlock>(block.AsSpan());
+            list.Header.Magic = (uint)BlockMagic.AllocList;
+            list.Header.Fsid = Fsid;
+            list.Header.Seq = 1;
+            list.Header.Blkno = 2;
+            list.Nr = PoolBlocks;
+            for (int i = 0; i < PoolBlocks; i++)
+                ListAllocator.Entries(block)[i] = 3 + (ulong)i;
+            list.Header.Crc = Crc32C.Compute(block.AsSpan(4));
+            var write = _device.WriteAsync(2 * FormatConstants.LargeBlockBytes, block, CancellationToken.None);
+            Invariant.Require(write.IsCompletedSuccessfully);
+            _avail = new AllocListHead { Ref = new BlockRef(2, 1), TotalNr = PoolBlocks, FirstNr = PoolBlocks };
+        }
+    }
+}
