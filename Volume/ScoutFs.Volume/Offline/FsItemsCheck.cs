@@ -17,7 +17,7 @@ namespace ScoutFs.Volume.Offline;
 /// (<see cref="MultisetFingerprint"/>). Where they are not, further passes over the items collect what is in the few
 /// buckets that differ and name it.</para>
 /// <para>Memory: 300 KiB while items pass by, whatever their number; up to 16 MiB in further passes. A further pass
-/// takes in about 24,000 objects of each family, at most <see cref="MaxRounds"/> passes are made, and 4096 objects of
+/// takes in about 12,000 objects of each family, at most <see cref="MaxRounds"/> passes are made, and 4096 objects of
 /// each family are reported; if that was not all, a finding says so.</para>
 /// <para>Causes. One fault shows in many places: an inode that is gone is also missed by its index items, its entries
 /// and the inode count. Findings that another one explains are left out: they wait as <see cref="Suspicion"/> until

@@ -5,8 +5,8 @@ namespace ScoutFs.Volume.Offline;
 /// <summary>Buckets of fingerprints that differ, handed out in rounds that fit into memory.</summary>
 internal sealed class ItemsBuckets
 {
-    /// <summary>Objects that one round may collect: 4 MiB at most in each family.</summary>
-    public const int MaxObjects = 32768;
+    /// <summary>Objects that one round may collect: 2 MiB at most in each family.</summary>
+    public const int MaxObjects = 16384;
 
     private readonly bool[] _differs = new bool[MultisetFingerprint.Buckets];
     private readonly bool[] _selected = new bool[MultisetFingerprint.Buckets];

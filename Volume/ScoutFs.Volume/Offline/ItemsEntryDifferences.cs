@@ -21,7 +21,7 @@ internal readonly record struct EntryId(ulong Dir, ulong Pos) : IComparable<Entr
 internal sealed class ItemsEntryDifferences
 {
     /// <summary>Bytes of values that one round keeps, to say what they differ in.</summary>
-    private const int MaxValueBytes = 4 << 20;
+    private const int MaxValueBytes = 2 << 20;
 
     private const int HeaderBytes = 32;
 
