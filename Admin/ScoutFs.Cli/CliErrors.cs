@@ -28,6 +28,7 @@ internal static class CliErrors
             [FsError.Stale] = (116, "Stale file handle"),
             [FsError.Corrupt] = (5, "Input/output error"),
             [FsError.NoBuffers] = (12, "Cannot allocate memory"),
+            [FsError.NoSpace] = (28, "No space left on device"),
             [FsError.DeviceNotFound] = (2, "No such file or directory"),
             [FsError.AccessDenied] = (13, "Permission denied"),
             [FsError.DeviceBusy] = (16, "Device or resource busy"),

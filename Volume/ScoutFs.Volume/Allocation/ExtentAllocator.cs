@@ -8,11 +8,13 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Allocation;
 
-/// <summary>Changes trees of free extents: each extent stands in two items, by location and by size (format §8.1).</summary>
+/// <summary>
+/// Changes trees of free extents: each extent stands in two items, by location and by size (format §8.1).
+/// </summary>
 /// <remarks>
 /// One instance serves any number of trees of one transaction. A change is several btree changes; it checks beforehand
-/// that the worst case fits. When a block cannot be read in the middle, the tree is half changed: the transaction must be
-/// abandoned, which is what the rule for owned structures asks for anyway (format §19).
+/// that the worst case fits. When a block cannot be read in the middle, the tree is half changed: the transaction must
+/// be abandoned, which is what the rule for owned structures asks for anyway (format §19).
 /// </remarks>
 public sealed class ExtentAllocator : IDisposable
 {
@@ -77,8 +79,11 @@ public sealed class ExtentAllocator : IDisposable
             : (error, root);
     }
 
-    /// <summary>Takes up to <paramref name="want"/> blocks from the front of an extent of the largest size class.</summary>
-    /// <returns>None with the extent (Count 0 when the tree is empty) and the new root; NoSpace; or a read error.</returns>
+    /// <summary>
+    /// Takes up to <paramref name="want"/> blocks from the front of an extent of the largest size class.
+    /// </summary>
+    /// <returns>None with the extent (Count 0 when the tree is empty) and the new root; NoSpace; or a read
+    /// error.</returns>
     public async ValueTask<(FsError Error, AllocRoot Root, FreeExtent Taken)> TakeAsync(
         AllocRoot root, ulong want, CancellationToken cancellationToken)
     {

@@ -100,7 +100,9 @@ public sealed class ListAllocator : IBlockAllocator
         _freed.TotalNr = _freed.TotalNr + 1;
     }
 
-    /// <summary>Adds an entry to a list block that has room, behind the last or before the first (format §8.2).</summary>
+    /// <summary>
+    /// Adds an entry to a list block that has room, behind the last or before the first (format §8.2).
+    /// </summary>
     internal static void Add(ref AllocListBlock list, Span<Le64> entries, ulong blkno)
     {
         uint end = list.Start + list.Nr;

@@ -7,13 +7,15 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Blocks;
 
-/// <summary>The dirty metadata blocks of one transaction, merge, compaction or server commit: copy on write (engine §1.3).</summary>
+/// <summary>
+/// The dirty metadata blocks of one transaction, merge, compaction or server commit: copy on write (engine §1.3).
+/// </summary>
 /// <remarks>
-/// <para>Invariants: 1. a block that a committed root refers to is never written: making it dirty moves it to a fresh blkno
-/// with a fresh random seq and a fresh buffer; 2. within one writer a block moves once; 3. the caller has made the parent
-/// dirty before the child and stores the child's new reference in it.</para>
-/// <para>Nothing here waits or fails: callers check <see cref="RoomBlocks"/> and their allocator first. Not thread safe: one
-/// owner, except that readers may lease blocks of the cache at any time.</para>
+/// <para>Invariants: 1. a block that a committed root refers to is never written: making it dirty moves it to a fresh
+/// blkno with a fresh random seq and a fresh buffer; 2. within one writer a block moves once; 3. the caller has made
+/// the parent dirty before the child and stores the child's new reference in it.</para>
+/// <para>Nothing here waits or fails: callers check <see cref="RoomBlocks"/> and their allocator first. Not thread
+/// safe: one owner, except that readers may lease blocks of the cache at any time.</para>
 /// </remarks>
 public sealed class BlockWriter : IDisposable
 {
@@ -86,7 +88,9 @@ public sealed class BlockWriter : IDisposable
         return block;
     }
 
-    /// <summary>Makes a committed block dirty: copies it to a fresh place, frees the old one, updates the reference.</summary>
+    /// <summary>
+    /// Makes a committed block dirty: copies it to a fresh place, frees the old one, updates the reference.
+    /// </summary>
     public Span<byte> Copy(
         scoped ref BlockRef blockRef, BlockMagic magic, scoped ReadOnlySpan<byte> contents, IBlockAllocator allocator)
     {

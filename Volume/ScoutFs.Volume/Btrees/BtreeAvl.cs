@@ -4,7 +4,9 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Btrees;
 
-/// <summary>The AVL tree inside a btree block: insertion and removal with exact heights and balance (format §7.3).</summary>
+/// <summary>
+/// The AVL tree inside a btree block: insertion and removal with exact heights and balance (format §7.3).
+/// </summary>
 /// <remarks>
 /// Works on the items' node fields only, named by the items' byte offsets (0: none). Blocks written by mkfs of Linux
 /// have wrong heights; fixing goes all the way up, so that paths which are modified become exact. Trees whose shape was

@@ -4,10 +4,13 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Btrees;
 
-/// <summary>Changes one dirty btree block in place: items, values, AVL tree and leaf hash together (format §7.2).</summary>
+/// <summary>
+/// Changes one dirty btree block in place: items, values, AVL tree and leaf hash together (format §7.2).
+/// </summary>
 /// <remarks>
-/// Offsets of items change when an item is removed (the last item of the array takes its place) and values move when the
-/// block is compacted; callers keep keys, not offsets, across changes. Nothing here can fail: room is checked first with
+/// Offsets of items change when an item is removed (the last item of the array takes its place) and values move when
+/// the block is compacted; callers keep keys, not offsets, across changes. Nothing here can fail: room is checked
+/// first with
 /// <see cref="HasRoom"/>. Parents and leaves work alike but for the hash.
 /// </remarks>
 internal readonly ref struct BtreeBlockEditor
@@ -145,7 +148,9 @@ internal readonly ref struct BtreeBlockEditor
         header.MidFreeLen = (ushort)(start - BtreeBlock.OffsetOf(header.NrItems));
     }
 
-    /// <summary>Moves items with the least keys to the end of a left neighbour, until enough bytes have moved.</summary>
+    /// <summary>
+    /// Moves items with the least keys to the end of a left neighbour, until enough bytes have moved.
+    /// </summary>
     /// <param name="left">Its keys are all smaller; it must have room.</param>
     /// <param name="bytes">Bytes of items to move at least, or all items.</param>
     public void MoveLowestTo(BtreeBlockEditor left, int bytes)
@@ -154,7 +159,9 @@ internal readonly ref struct BtreeBlockEditor
             bytes -= MoveTo(left, View.First());
     }
 
-    /// <summary>Moves items with the greatest keys to the front of a right neighbour, until enough bytes moved.</summary>
+    /// <summary>
+    /// Moves items with the greatest keys to the front of a right neighbour, until enough bytes moved.
+    /// </summary>
     /// <param name="right">Its keys are all greater; it must have room.</param>
     /// <param name="bytes">Bytes of items to move at least, or all items.</param>
     public void MoveHighestTo(BtreeBlockEditor right, int bytes)

@@ -10,10 +10,10 @@ namespace ScoutFs.Volume.Btrees;
 /// <summary>Changes a btree copy-on-write, in two passes (engine §2.3).</summary>
 /// <remarks>
 /// <para><b>Prepare</b> walks down to the leaf, leases every clean block that the change may touch (for a removal also
-/// the neighbour that an under-filled block would take items from), and checks that blocks and buffers for the worst case
-/// are there. It changes nothing and may be repeated until nothing is missing. <b>Apply</b> then walks again, making
-/// blocks dirty, splitting and joining from the top down, so that a parent always has room for one more reference; it
-/// cannot miss a block and cannot fail.</para>
+/// the neighbour that an under-filled block would take items from), and checks that blocks and buffers for the worst
+/// case are there. It changes nothing and may be repeated until nothing is missing. <b>Apply</b> then walks again,
+/// making blocks dirty, splitting and joining from the top down, so that a parent always has room for one more
+/// reference; it cannot miss a block and cannot fail.</para>
 /// <para>The neighbour is the one that prepare chose, even if a join higher up has since given the block another: items
 /// always move from the neighbour into the block on the path, so both stay children of the same parent.</para>
 /// <para>Not thread safe: belongs to one transaction, as its writer and allocator do.</para>
@@ -72,7 +72,8 @@ public sealed class BtreeWriter : IDisposable
     /// <param name="root">Root of the tree; its new version is returned.</param>
     /// <param name="key">Key.</param>
     /// <param name="cancellationToken">Honoured while blocks are read, never once changing has begun.</param>
-    /// <returns>None and the new root; NotFound, NoSpace, Corrupt, Stale, Io, NoBuffers or Cancelled and the old root.</returns>
+    /// <returns>None and the new root; NotFound, NoSpace, Corrupt, Stale, Io, NoBuffers or Cancelled and the old
+    /// root.</returns>
     public async ValueTask<(FsError Error, BtreeRoot Root)> RemoveAsync(
         BtreeRoot root, ItemKey key, CancellationToken cancellationToken)
     {
@@ -112,8 +113,8 @@ public sealed class BtreeWriter : IDisposable
         if (root.Height > FormatConstants.MaxBtreeHeight || (root.Height == 0) != root.Ref.IsNone)
             return Fail(CorruptionSite.BtreeWriterRootShape, root.Ref.Blkno);
 
-        // Worst cases: an insertion copies a block and splits one a level and grows the tree; a removal copies a block and
-        // its neighbour a level.
+        // Worst cases: an insertion copies a block and splits one a level and grows the tree; a removal copies a block
+        // and its neighbour a level.
         int worst = (2 * root.Height) + 2;
         if (root.Height + 1 > FormatConstants.MaxBtreeHeight)
             return FsError.NoSpace;
