@@ -102,6 +102,10 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
             if (Wants("super"))
                 Emit("super", "super", SuperPlan, Disk.Bytes(in super));
             await DumpQuorumAsync(buffer.Memory, cancellationToken);
+
+            // Whatever the super block says: no block lies past the end of the device, and memory goes by this number.
+            super.TotalMetaBlocks = Math.Min(
+                super.TotalMetaBlocks, (ulong)(_meta.SizeBytes / FormatConstants.LargeBlockBytes));
             _context = new CheckContext(
                 _meta, super, this, new CheckOptions(), new MetaAccounting(super.TotalMetaBlocks), 1, null);
             await DumpTreesAsync(super, cancellationToken);
@@ -187,14 +191,16 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
         if (isLarge && (!isShown || _options.SkipsLarge))
             return;
         using var walk = new CheckedTreeWalk(Context, name, root);
-        await walk.ForEachAsync(at => OnItem(at, isShown), cancellationToken);
+        await walk.ForEachAsync(at => OnItem(at, isShown, remembers: !isLarge), cancellationToken);
     }
 
-    private void OnItem(CheckedTreeWalk walk, bool isShown)
+    // Only the small trees may name further structures: a damaged large one could name them without end.
+    private void OnItem(CheckedTreeWalk walk, bool isShown, bool remembers)
     {
         ref readonly var item = ref walk.Item;
         var value = walk.Value;
-        Remember(walk.Structure, item.Key, value);
+        if (remembers)
+            Remember(walk.Structure, item.Key, value);
         if (!isShown || !Selects(item.Key))
             return;
         _record.Start("item", walk.Structure);
