@@ -29,8 +29,8 @@ public static class VolumeEditorProbe
         get;
     } =
     [
-        ("open", OpenAsync), ("scan", ScanAsync), ("check", CheckAsync), ("manifest", ManifestAsync),
-        ("find", FindAsync), ("look up", LookUpAsync),
+        ("open", OpenAsync), ("scan", ScanAsync), ("check", CheckAsync), ("print", PrintAsync),
+        ("manifest", ManifestAsync), ("find", FindAsync), ("look up", LookUpAsync),
     ];
 
     /// <summary>Opens the volume and closes it.</summary>
@@ -61,6 +61,19 @@ public static class VolumeEditorProbe
         try
         {
             _ = await VolumeChecker.CheckAsync(meta, data, new CheckOptions(), null, cancellationToken);
+        }
+        catch (VolumeException)
+        {
+            // A clear error is all that can be asked for.
+        }
+    }
+
+    /// <summary>Dumps every structure.</summary>
+    public static async Task PrintAsync(IBlockDevice meta, IBlockDevice data, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await VolumeDumper.DumpAsync(meta, new DumpOptions(), _ => { }, cancellationToken);
         }
         catch (VolumeException)
         {

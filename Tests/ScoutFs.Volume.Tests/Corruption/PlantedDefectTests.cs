@@ -17,12 +17,7 @@ internal sealed class PlantedDefectTests
     private static readonly ConcurrentDictionary<DefectOrigin, IReadOnlyList<Finding>> Baselines = new();
 
     private static IEnumerable<TestCaseData> Defects =>
-        DefectCatalogue.All.Where(defect => defect.Unseen is null)
-            .Select(defect => new TestCaseData(defect) { TestName = defect.Name });
-
-    private static IEnumerable<TestCaseData> Unseen =>
-        DefectCatalogue.All.Where(defect => defect.Unseen is not null)
-            .Select(defect => new TestCaseData(defect) { TestName = $"{defect.Name}: {defect.Unseen}" });
+        DefectCatalogue.All.Select(defect => new TestCaseData(defect) { TestName = defect.Name });
 
     [TestCase(DefectOrigin.Busy)]
     [TestCase(DefectOrigin.Plain)]
@@ -56,16 +51,6 @@ internal sealed class PlantedDefectTests
             && !defect.Companions.ContainsKey(finding.Invariant)
             && !before.Any(known => known.Invariant == finding.Invariant && known.What == finding.What));
         Assert.That(unrelated, Is.Empty);
-    }
-
-    /// <summary>What the checker is known to overlook; fails when it does so no more.</summary>
-    [TestCaseSource(nameof(Unseen))]
-    public async Task Defect_Unseen_IsNotReported(PlantedDefect defect)
-    {
-        var volume = await DefectVolumes.OpenAsync(defect.Origin);
-        defect.Plant(volume);
-        var report = await CheckAsync(volume);
-        Assert.That(report.Findings.Select(finding => finding.Invariant), Does.Not.Contain(defect.Invariant));
     }
 
     [Test]

@@ -47,9 +47,6 @@ internal sealed record PlantedDefect(
     /// <summary>Why volcheck.py does not report it the same way; null: it does.</summary>
     public string? ReferenceDiffers { get; init; }
 
-    /// <summary>What the checker does not see yet; null: it sees it.</summary>
-    public string? Unseen { get; init; }
-
     /// <summary>Name of the test case.</summary>
     public string Name =>
         $"{Invariant}: {Clause}{(Variant.Length == 0 ? "" : ", " + Variant)}"
@@ -64,9 +61,6 @@ internal sealed record PlantedDefect(
 
     /// <summary>The same defect, known to be seen otherwise by volcheck.py.</summary>
     public PlantedDefect ButReference(string reason) => this with { ReferenceDiffers = reason };
-
-    /// <summary>The same defect, known to be overlooked by the checker.</summary>
-    public PlantedDefect ButUnseen(string what) => this with { Unseen = what };
 
     /// <inheritdoc/>
     public override string ToString() => Name;
