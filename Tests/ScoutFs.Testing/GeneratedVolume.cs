@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing;
@@ -27,7 +28,7 @@ public sealed class GeneratedVolume
     private readonly ulong _directories;
     private readonly ulong _filesPerDirectory;
     private readonly ulong _blocksPerFile;
-    private readonly byte[] _scratch = GC.AllocateArray<byte>(FormatConstants.LargeBlockBytes, pinned: true);
+    private readonly Memory<byte> _scratch = AlignedBuffer.Create(FormatConstants.LargeBlockBytes);
 
     private ulong _nextBlkno = FormatConstants.FirstMetaBlkno;
 
@@ -221,30 +222,30 @@ public sealed class GeneratedVolume
 
         void Fill(ulong listBlkno)
         {
-            _scratch.AsSpan().Clear();
-            ref var list = ref Disk.Ref<AllocListBlock>(_scratch.AsSpan());
+            _scratch.Span.Clear();
+            ref var list = ref Disk.Ref<AllocListBlock>(_scratch.Span);
             list.Header.Magic = (uint)BlockMagic.AllocList;
             list.Header.Fsid = Fsid;
             list.Header.Seq = 1;
             list.Header.Blkno = listBlkno;
             list.Nr = InitialAvail;
-            var entries = Disk.Slice<Le64>(_scratch.AsSpan(), 56, InitialAvail);
+            var entries = Disk.Slice<Le64>(_scratch.Span, 56, InitialAvail);
             for (int i = 0; i < InitialAvail; i++)
                 entries[i] = listBlkno + 1 + (ulong)i;
-            list.Header.Crc = Crc32C.Compute(_scratch.AsSpan(4));
+            list.Header.Crc = Crc32C.Compute(_scratch.Span[4..]);
         }
     }
 
     private async Task WriteLargeAsync(ulong blkno)
     {
         var error = await _meta.WriteAsync(
-            (long)blkno * FormatConstants.LargeBlockBytes, _scratch.AsMemory(), CancellationToken.None);
+            (long)blkno * FormatConstants.LargeBlockBytes, _scratch, CancellationToken.None);
         Invariant.Require(error == FsError.None);
     }
 
     private async Task WriteQuorumAsync(int slot)
     {
-        _scratch.AsSpan().Clear();
+        _scratch.Span.Clear();
         Stamp(BlockMagic.Quorum, FormatConstants.QuorumBlkno + (ulong)slot);
         await WriteSmallAsync(_meta, FormatConstants.QuorumBlkno + (ulong)slot);
     }
@@ -259,14 +260,14 @@ public sealed class GeneratedVolume
         AllocRoot metaAlloc,
         AllocListHead avail)
     {
-        _scratch.AsSpan().Clear();
+        _scratch.Span.Clear();
         Fill();
         Stamp(BlockMagic.Super, FormatConstants.SuperBlkno);
         await WriteSmallAsync(device, FormatConstants.SuperBlkno);
 
         void Fill()
         {
-            ref var super = ref Disk.Ref<SuperBlock>(_scratch.AsSpan());
+            ref var super = ref Disk.Ref<SuperBlock>(_scratch.Span);
             super.FormatVersion = 2;
             super.Flags = flags;
             super.Uuid[0] = 1;
@@ -286,19 +287,19 @@ public sealed class GeneratedVolume
 
     private void Stamp(BlockMagic magic, ulong blkno)
     {
-        ref var header = ref Disk.Ref<BlockHeader>(_scratch.AsSpan());
+        ref var header = ref Disk.Ref<BlockHeader>(_scratch.Span);
         header.Magic = (uint)magic;
         header.Fsid = Fsid;
         header.Seq = 1;
         header.Blkno = blkno;
-        header.Crc = Crc32C.Compute(_scratch.AsSpan(4, FormatConstants.SmallBlockBytes - 4));
+        header.Crc = Crc32C.Compute(_scratch.Span[4..FormatConstants.SmallBlockBytes]);
     }
 
     private async Task WriteSmallAsync(IBlockDevice device, ulong blkno)
     {
         var error = await device.WriteAsync(
             (long)blkno * FormatConstants.SmallBlockBytes,
-            _scratch.AsMemory(0, FormatConstants.SmallBlockBytes),
+            _scratch[..FormatConstants.SmallBlockBytes],
             CancellationToken.None);
         Invariant.Require(error == FsError.None);
     }

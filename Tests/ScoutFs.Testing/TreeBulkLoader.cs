@@ -5,6 +5,7 @@ using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing;
@@ -81,7 +82,7 @@ public sealed class TreeBulkLoader
         ulong blkno = _nextBlkno();
         Build(open, level, blkno);
         var error = await _meta.WriteAsync(
-            (long)blkno * FormatConstants.LargeBlockBytes, open.Block.AsMemory(), CancellationToken.None);
+            (long)blkno * FormatConstants.LargeBlockBytes, open.Block, CancellationToken.None);
         Invariant.Require(error == FsError.None);
         open.Items.Clear();
         open.Bytes = 0;
@@ -90,7 +91,7 @@ public sealed class TreeBulkLoader
 
     private void Build(OpenLevel open, int level, ulong blkno)
     {
-        var builder = new BtreeBlockBuilder(open.Block, level);
+        var builder = new BtreeBlockBuilder(open.Block.Span, level);
         foreach (var item in open.Items)
             Invariant.Require(builder.TryAdd(item.Key, item.Seq, item.Flags, item.Value));
         builder.Finish(_fsid, blkno, BlockSeq);
@@ -102,7 +103,7 @@ public sealed class TreeBulkLoader
     {
         public List<Entry> Items { get; } = [];
 
-        public byte[] Block { get; } = GC.AllocateArray<byte>(FormatConstants.LargeBlockBytes, pinned: true);
+        public Memory<byte> Block { get; } = AlignedBuffer.Create(FormatConstants.LargeBlockBytes);
 
         public int Bytes { get; set; }
     }
