@@ -1,3 +1,4 @@
+using System;
 using System.CommandLine;
 using System.Text.Json;
 using System.Threading;
@@ -9,6 +10,13 @@ namespace ScoutFs.Cli;
 /// <summary><c>print</c>: shows every structure of a volume's metadata.</summary>
 internal static class PrintCommand
 {
+    // How names of structures begin.
+    private static readonly string[] Heads =
+    [
+        "super", "quorum", "fs_root", "logs_root", "log_trees", "log_merge", "merge", "mounted_clients", "srch",
+        "meta_alloc", "data_alloc", "server_meta",
+    ];
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -20,13 +28,16 @@ internal static class PrintCommand
         var tree = new Option<string?>("--tree")
         {
             HelpName = "NAME",
-            Description = "Only structures whose name starts with this: super, quorum, fs_root, logs_root, log_merge, "
-                + "mounted_clients, srch, meta_alloc, data_alloc, server_meta, log_trees.",
+            Description = $"Only structures whose name starts with this: {string.Join(", ", Heads)}.",
         };
         var zone = CliNumbers.NumberOption("ZONE", "--zone");
         zone.Description = "Only items of this zone, for example 16 for everything of inodes.";
         var ino = CliNumbers.NumberOption("N", "--ino");
         ino.Description = "Only items that belong to this inode.";
+        var layout = new Option<bool>("--layout")
+        {
+            Description = "Also where items and values lie in their blocks, the links between them, leaf hashes.",
+        };
         var json = CliJson.Option("Print one JSON object a line for each structure.");
         var command = new CliCommand(
             "print",
@@ -38,10 +49,27 @@ internal static class PrintCommand
                 new("print -S meta.img", "The super block, quorum blocks and small trees"),
                 new("print --tree log_trees --ino 1042 meta.img", "What the logs hold of an inode"),
             },
-            Notes = { "The layout of the text may change; programs read --json." },
+            Notes =
+            {
+                "The layout of the text may change; programs read --json.",
+                "With --zone or --ino only items are printed. Exit code 1: something could not be read, and stands "
+                + "among the output as a problem.",
+            },
         };
+        tree.CompletionSources.Add(Heads);
+        tree.Validators.Add(result =>
+        {
+            string name = result.GetValueOrDefault<string?>() ?? string.Empty;
+            if (!Array.Exists(Heads, head => IsPrefix(head, name) || IsPrefix(name, head)))
+                result.AddError($"'{name}' is the start of no structure's name: {string.Join(", ", Heads)}");
+        });
+        zone.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<ulong?>() > byte.MaxValue)
+                result.AddError("zones are 0 to 255");
+        });
         command.Add(meta);
-        foreach (var option in new Option[] { skip, tree, zone, ino, json })
+        foreach (var option in new Option[] { skip, layout, tree, zone, ino, json })
             command.Add(option);
         command.OnRun((parse, console, cancellationToken) => RunAsync(
             console,
@@ -49,8 +77,9 @@ internal static class PrintCommand
             new DumpOptions
             {
                 SkipsLarge = parse.GetValue(skip),
+                ShowsLayout = parse.GetValue(layout),
                 Tree = parse.GetValue(tree),
-                Zone = parse.GetValue(zone) is { } number ? (byte)System.Math.Min(number, byte.MaxValue) : null,
+                Zone = (byte?)parse.GetValue(zone),
                 Ino = parse.GetValue(ino),
             },
             parse.GetValue(json),
@@ -63,8 +92,13 @@ internal static class PrintCommand
     {
         await using var meta = await CliDevices.OpenForReadingAsync(metaPath, cancellationToken);
         long problems = 0;
-        await VolumeDumper.DumpAsync(meta, options, OnRecord, cancellationToken);
-        return problems == 0 ? 0 : 1;
+
+        // Where the records themselves scroll by there is no need of progress, and no place for it.
+        return await CliProgress.RunAsync(console, isShown: !console.IsOutputTerminal, async progress =>
+        {
+            await VolumeDumper.DumpAsync(meta, options, OnRecord, new BlockProgress(progress), cancellationToken);
+            return problems == 0 ? 0 : 1;
+        });
 
         void OnRecord(DumpRecord record)
         {
@@ -75,6 +109,8 @@ internal static class PrintCommand
                 Print(console, record);
         }
     }
+
+    private static bool IsPrefix(string prefix, string text) => text.StartsWith(prefix, StringComparison.Ordinal);
 
     private static void Print(CliConsole console, DumpRecord record)
     {
@@ -109,5 +145,10 @@ internal static class PrintCommand
         }
 
         writer.WriteEndObject();
+    }
+
+    private sealed class BlockProgress(CliProgress progress) : IProgress<CheckProgress>
+    {
+        public void Report(CheckProgress value) => progress.Report(value.Phase, value.BlocksDone, value.BlocksTotal);
     }
 }

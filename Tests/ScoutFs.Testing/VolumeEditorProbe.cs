@@ -73,7 +73,7 @@ public static class VolumeEditorProbe
     {
         try
         {
-            await VolumeDumper.DumpAsync(meta, new DumpOptions(), _ => { }, cancellationToken);
+            await VolumeDumper.DumpAsync(meta, new DumpOptions(), _ => { }, progress: null, cancellationToken);
         }
         catch (VolumeException)
         {

@@ -49,6 +49,64 @@ public sealed class VolumeDumperTests
         Assert.That(trees.Count(tree => tree.EndsWith(" item_root", StringComparison.Ordinal)), Is.EqualTo(logTrees));
     }
 
+    // Counted in what the reference prints: blocks of trees, their items with references to children, srch entries.
+    [TestCase("g0-empty", 4, 8, 0)]
+    [TestCase("g1-basic", 21, 2695, 0)]
+    [TestCase("g2-multi", 114, 38954, 0)]
+    [TestCase("g4-archive", 10, 1231, 112)]
+    [TestCase("g8-srch", 244, 72716, 18750)]
+    public async Task Dump_GoldenVolume_HasAsManyStructuresAsTheReferencePrints(
+        string name, int blocks, int items, int srchEntries)
+    {
+        var golden = await GoldenVolume.LoadAsync(name);
+        var counts = new Dictionary<string, int>();
+        await VolumeDumper.DumpAsync(
+            golden.Meta,
+            new DumpOptions(),
+            record => counts[record.Kind] = counts.GetValueOrDefault(record.Kind) + 1,
+            progress: null,
+            CancellationToken.None);
+
+        Assert.That(counts["block"], Is.EqualTo(blocks));
+        Assert.That(counts["item"] + counts.GetValueOrDefault("reference"), Is.EqualTo(items));
+        Assert.That(counts.GetValueOrDefault("srch_entry"), Is.EqualTo(srchEntries));
+    }
+
+    [Test]
+    public async Task Dump_LayoutOfATree_IsWhatTheReferencePrints()
+    {
+        var records = await DumpAsync("g4-archive", new DumpOptions { Tree = "meta_alloc[0]", ShowsLayout = true });
+
+        var block = records.Single(record => record.Kind == "block").Fields;
+        Assert.That(block["header.crc"], Is.EqualTo("9204aef6"));
+        Assert.That(block["header.blkno"], Is.EqualTo("1041"));
+        Assert.That(block["total_item_bytes"], Is.EqualTo("112"));
+        Assert.That(block["mid_free_len"], Is.EqualTo("62352"));
+        Assert.That(block["item_root"], Is.EqualTo("16"));
+        Assert.That(block["leaf_hash"], Is.EqualTo("716:48 909:104"));
+        string[] layout = ["offset", "parent", "left", "right", "avl_height", "first", "last", "count"];
+        var items = records.Where(record => record.Kind == "item")
+            .Select(record => string.Join(' ', layout.Select(name => record.Fields[name])));
+        Assert.That(items, Is.EqualTo(new[]
+        {
+            "104 16 0 0 1 24568 131587 107020",
+            "48 0 72 0 2 24568 131587 107020",
+        }));
+        Assert.That(records[^1].Fields["order"], Is.EqualTo("5"));
+    }
+
+    [Test]
+    public async Task Dump_XattrIndexItem_TellsWhatItsKeyMeans()
+    {
+        var records = await DumpAsync("g4-archive", new DumpOptions { Zone = KeyZone.XattrIndex });
+
+        const string Key = "14.109.0.6917529027641081900.3674937295934324736.1";
+        var item = records.First(record => record.Fields["key"] == Key);
+        string[] names = ["major", "minor", "ino", "xattr_id", "type"];
+        Assert.That(
+            names.Select(name => item.Fields[name]), Is.EqualTo(new[] { "0", "28000", "11315", "1", "xattr index" }));
+    }
+
     [Test]
     public async Task Dump_OneInode_ShowsItsItemsOnly()
     {
@@ -89,6 +147,7 @@ public sealed class VolumeDumperTests
             options,
             record => records.Add(new Copy(
                 record.Kind, record.Structure, record.Fields.ToDictionary(field => field.Name, field => field.Text))),
+            progress: null,
             CancellationToken.None);
         return records;
     }

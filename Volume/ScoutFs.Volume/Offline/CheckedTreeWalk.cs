@@ -50,6 +50,15 @@ internal sealed class CheckedTreeWalk : IDisposable
     /// <param name="SkipBefore">Children with a smaller key are freed already (format §13.2).</param>
     public readonly record struct Options(bool IsSubtree = false, bool IsShared = false, ItemKey SkipBefore = default);
 
+    /// <summary>Looks at a block that has been entered, before its items are delivered.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="level">The level that its place in the tree gives it.</param>
+    /// <param name="order">Offsets of its usable items, in key order.</param>
+    public delegate void BlockVisitor(ReadOnlySpan<byte> block, int level, ReadOnlySpan<ushort> order);
+
+    /// <summary>Is shown every block that is entered, parents as well.</summary>
+    public BlockVisitor? OnBlock { get; init; }
+
     /// <summary>Every block was entered and every item delivered.</summary>
     public bool IsComplete { get; private set; } = true;
 
@@ -223,6 +232,7 @@ internal sealed class CheckedTreeWalk : IDisposable
             Lose();
         if (level.Place.Level == 0)
             KeepAscending(level);
+        OnBlock?.Invoke(lease.Bytes, level.Place.Level, level.Order.AsSpan(0, level.Count));
         if (level.Count == 0)
             lease.Dispose();
         else

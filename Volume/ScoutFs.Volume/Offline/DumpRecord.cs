@@ -9,7 +9,7 @@ public sealed class DumpRecord
     private readonly List<DumpField> _fields = [];
     private string _prefix = string.Empty;
 
-    /// <summary>What it is: "super", "quorum", "tree", "item", "list_block", "bloom", "srch_leaf", "problem".</summary>
+    /// <summary>What it is: "super", "quorum", "tree", "block", "item", "list_block", "bloom", "problem", ….</summary>
     public string Kind { get; private set; } = string.Empty;
 
     /// <summary>Where it is: "fs_root", "log_trees 1f3a….2 item_root", "server_meta_avail[0]".</summary>

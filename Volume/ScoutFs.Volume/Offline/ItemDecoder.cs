@@ -24,6 +24,41 @@ internal sealed class ItemDecoder
     private readonly StructPlan _complete = StructPlan.Of<LogMergeComplete>();
     private readonly StructPlan _freeing = StructPlan.Of<LogMergeFreeing>();
 
+    /// <summary>Adds what the parts of a key mean, where the value does not say it.</summary>
+    public static void DecodeKey(in ItemKey key, DumpRecord record)
+    {
+        switch (key.Zone)
+        {
+            case KeyZone.InodeIndex:
+                record.Add("index_seq", key.Second);
+                record.Add("ino", key.Third);
+                break;
+            case KeyZone.Orphan:
+                record.Add("ino", key.Second);
+                break;
+            case KeyZone.XattrIndex:
+                record.Add("major", key.First >> 56);
+                record.Add("minor", (key.First << 8) | (key.Second >> 56));
+                record.Add("ino", (key.Second << 8) | (key.Third >> 56));
+                record.Add("xattr_id", (key.Third << 8) | key.Fourth);
+                break;
+            case KeyZone.Fs:
+                record.Add("ino", key.First);
+                if (key.Type == KeyType.DataExtent)
+                    AddRange(key.Second, key.Third, record);
+                break;
+            case KeyZone.FreeByLocation:
+                AddRange(key.First, key.Second, record);
+                break;
+            case KeyZone.FreeBySize:
+                AddRange(key.Second, key.Third, record);
+                record.Add("order", ulong.MaxValue - key.First);
+                break;
+            default:
+                break;
+        }
+    }
+
     /// <summary>Adds the fields of a value.</summary>
     public void Decode(in ItemKey key, ReadOnlySpan<byte> value, DumpRecord record)
     {
@@ -79,6 +114,13 @@ internal sealed class ItemDecoder
             plan.Read(value, record);
         else
             Raw(value, record);
+    }
+
+    private static void AddRange(ulong last, ulong count, DumpRecord record)
+    {
+        record.Add("first", unchecked(last - count + 1));
+        record.Add("last", last);
+        record.Add("count", count);
     }
 
     private static void Raw(ReadOnlySpan<byte> value, DumpRecord record)

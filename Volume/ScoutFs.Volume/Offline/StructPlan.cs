@@ -35,6 +35,8 @@ internal sealed class StructPlan
         Hexadecimal,
         Bytes,
         Key,
+        Uuid,
+        Address,
     }
 
     /// <summary>Makes the plan of a structure.</summary>
@@ -68,6 +70,12 @@ internal sealed class StructPlan
                     break;
                 case Kind.Key:
                     record.Add(field.Name, Disk.Ref<ItemKey>(value).ToString());
+                    break;
+                case Kind.Uuid:
+                    record.Add(field.Name, new Guid(value, bigEndian: true).ToString("D"));
+                    break;
+                case Kind.Address:
+                    record.Add(field.Name, new QuorumSlot(0, (uint)Unsigned(value), 0).AddressText);
                     break;
                 default:
                     record.Add(field.Name, Convert.ToHexStringLower(value));
@@ -139,6 +147,7 @@ internal sealed class StructPlan
         {
             string last = name[(name.LastIndexOf('.') + 1)..];
             var kind = type == typeof(LeI64) ? Kind.Signed
+                : last is "addr" ? Kind.Address
                 : last is "fsid" or "rid" or "crc" or "magic" or "hash" ? Kind.Hexadecimal
                 : Kind.Unsigned;
             _fields.Add(new Field(name, offset, SizeOf(type), kind, skipsZero));
@@ -149,6 +158,12 @@ internal sealed class StructPlan
     {
         var (element, length) = ArrayOf(type);
         int size = SizeOf(element);
+        if (type == typeof(UuidBytes))
+        {
+            _fields.Add(new Field(name, offset, length, Kind.Uuid, skipsZero));
+            return;
+        }
+
         if (element == typeof(byte))
         {
             _fields.Add(new Field(name, offset, length, Kind.Bytes, SkipsZero: true));

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
@@ -16,6 +17,9 @@ public sealed record DumpOptions
     /// <summary>Leave out what is large: items of fs_root and of log trees, list entries, srch entries.</summary>
     public bool SkipsLarge { get; init; }
 
+    /// <summary>Also show where items and values lie in their blocks, how they are linked, and leaf hashes.</summary>
+    public bool ShowsLayout { get; init; }
+
     /// <summary>Only structures whose name starts with this, or null for all.</summary>
     public string? Tree { get; init; }
 
@@ -24,6 +28,9 @@ public sealed record DumpOptions
 
     /// <summary>Only items that belong to this inode, or null for all.</summary>
     public ulong? Ino { get; init; }
+
+    /// <summary>Only items are asked for, not the structures that hold them.</summary>
+    internal bool SelectsItems => Zone is not null || Ino is not null;
 }
 
 /// <summary>Passes every structure of a volume's metadata on as records, as it is on the device.</summary>
@@ -39,34 +46,44 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
     private static readonly StructPlan SrchLeafPlan = StructPlan.Of<SrchLeafHeader>();
     private static readonly StructPlan BloomPlan = StructPlan.Of<BloomBlockHeader>();
     private static readonly StructPlan ListPlan = StructPlan.Of<AllocListBlock>();
+    private static readonly StructPlan BtreePlan = StructPlan.Of<BtreeBlockHeader>();
 
     private readonly IBlockDevice _meta;
     private readonly DumpOptions _options;
     private readonly Action<DumpRecord> _onRecord;
     private readonly DumpRecord _record = new();
     private readonly ItemDecoder _decoder = new();
+    private readonly IProgress<CheckProgress>? _progress;
     private readonly List<LogTrees> _logs = [];
+    private readonly List<(string Name, BtreeRoot Root, CheckedTreeWalk.Options Options)> _mergeTrees = [];
     private readonly List<(string Name, SrchFile File)> _srchFiles = [];
     private readonly List<(string Name, AllocListHead Head)> _lists = [];
     private CheckContext? _context;
 
-    private VolumeDumper(IBlockDevice meta, DumpOptions options, Action<DumpRecord> onRecord)
+    private VolumeDumper(
+        IBlockDevice meta, DumpOptions options, Action<DumpRecord> onRecord, IProgress<CheckProgress>? progress)
     {
         _meta = meta;
         _options = options;
         _onRecord = onRecord;
+        _progress = progress;
     }
 
     /// <summary>Dumps a volume.</summary>
     /// <param name="meta">Metadata device.</param>
     /// <param name="options">What to dump.</param>
     /// <param name="onRecord">Takes each record; valid during the call only.</param>
+    /// <param name="progress">Told now and then how far it is.</param>
     /// <param name="cancellationToken">Stops between blocks.</param>
-    /// <exception cref="VolumeException">The super block cannot be read.</exception>
+    /// <exception cref="VolumeException">There is no super block.</exception>
     public static async ValueTask DumpAsync(
-        IBlockDevice meta, DumpOptions options, Action<DumpRecord> onRecord, CancellationToken cancellationToken)
+        IBlockDevice meta,
+        DumpOptions options,
+        Action<DumpRecord> onRecord,
+        IProgress<CheckProgress>? progress,
+        CancellationToken cancellationToken)
     {
-        using var dumper = new VolumeDumper(meta, options, onRecord);
+        using var dumper = new VolumeDumper(meta, options, onRecord, progress);
         await dumper.RunAsync(cancellationToken);
     }
 
@@ -98,16 +115,19 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
         var buffer = pool.TryRent()!;
         try
         {
-            var super = await OfflineVolume.ReadSuperAsync(_meta, isMeta: true, buffer.Memory, cancellationToken);
-            if (Wants("super"))
-                Emit("super", "super", SuperPlan, Disk.Bytes(in super));
-            await DumpQuorumAsync(buffer.Memory, cancellationToken);
+            var super = await DumpSuperAsync(buffer.Memory, cancellationToken);
+
+            // A data device's super block leads nowhere.
+            if ((super.Flags & SuperBlock.FlagMeta) == 0)
+                return;
+            await DumpQuorumAsync(super.Header.Fsid, buffer.Memory, cancellationToken);
 
             // Whatever the super block says: no block lies past the end of the device, and memory goes by this number.
             super.TotalMetaBlocks = Math.Min(
                 super.TotalMetaBlocks, (ulong)(_meta.SizeBytes / FormatConstants.LargeBlockBytes));
             _context = new CheckContext(
-                _meta, super, this, new CheckOptions(), new MetaAccounting(super.TotalMetaBlocks), 1, null);
+                _meta, super, this, new CheckOptions(), new MetaAccounting(super.TotalMetaBlocks), 1, _progress);
+            _context.Enter("reading metadata");
             await DumpTreesAsync(super, cancellationToken);
         }
         finally
@@ -116,17 +136,48 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
         }
     }
 
-    private async ValueTask DumpQuorumAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    // What looks like a super block is shown and followed, whatever else is wrong with it.
+    private async ValueTask<SuperBlock> DumpSuperAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        for (int slot = 0; slot < FormatConstants.QuorumSlots && Wants("quorum"); slot++)
+        string? problem = null;
+        try
+        {
+            _ = await OfflineVolume.ReadSuperAsync(_meta, isMeta: true, buffer, cancellationToken);
+        }
+        catch (VolumeException exception) when (exception.Fault.Site != CorruptionSite.SmallBlockMagic
+            && exception.Error is FsError.Corrupt or FsError.Unsupported or FsError.Invalid)
+        {
+            problem = exception.Message;
+        }
+
+        if (Wants("super") && !_options.SelectsItems)
+            Emit("super", "super", SuperPlan, buffer.Span[..Disk.SizeOf<SuperBlock>()]);
+        if (problem is not null)
+            ReportProblem("I1", "super", "block 16", problem);
+        return Disk.Ref<SuperBlock>(buffer.Span);
+    }
+
+    private async ValueTask DumpQuorumAsync(ulong fsid, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (!Wants("quorum") || _options.SelectsItems)
+            return;
+        for (int slot = 0; slot < FormatConstants.QuorumSlots; slot++)
         {
             string name = string.Create(CultureInfo.InvariantCulture, $"quorum[{slot}]");
-            var error = await SmallBlocks.ReadAsync(
-                _meta, FormatConstants.QuorumBlkno + (ulong)slot, buffer, cancellationToken);
-            if (error == FsError.None)
-                Emit("quorum", name, QuorumPlan, buffer.Span[..Disk.SizeOf<QuorumBlock>()]);
-            else
-                ReportProblem("I8", name, string.Empty, FsErrorTable.TextOf(error));
+            ulong blkno = FormatConstants.QuorumBlkno + (ulong)slot;
+            string where = string.Create(CultureInfo.InvariantCulture, $"block {blkno}");
+            var error = await SmallBlocks.ReadAsync(_meta, blkno, buffer, cancellationToken);
+            if (error != FsError.None)
+            {
+                ReportProblem("I8", name, where, FsErrorTable.TextOf(error));
+                continue;
+            }
+
+            var fault = SmallBlocks.Verify(
+                buffer.Span[..FormatConstants.SmallBlockBytes], BlockMagic.Quorum, blkno, fsid);
+            Emit("quorum", name, QuorumPlan, buffer.Span[..Disk.SizeOf<QuorumBlock>()]);
+            if (fault.IsFound)
+                ReportProblem("I8", name, where, fault.Describe());
         }
     }
 
@@ -155,6 +206,9 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
             await DumpTreeAsync(name + " data_freed", log.DataFreed.Root, isLarge: true, cancellationToken);
         }
 
+        // What these trees share with fs_root has been shown there.
+        foreach (var (name, root, options) in _mergeTrees)
+            await DumpTreeAsync(name, root, isLarge: true, cancellationToken, options);
         foreach (var (name, head) in _lists)
             await DumpListAsync(name, head, cancellationToken);
         foreach (var (name, file) in _srchFiles)
@@ -175,11 +229,15 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
     }
 
     private async ValueTask DumpTreeAsync(
-        string name, BtreeRoot root, bool isLarge, CancellationToken cancellationToken)
+        string name,
+        BtreeRoot root,
+        bool isLarge,
+        CancellationToken cancellationToken,
+        CheckedTreeWalk.Options options = default)
     {
         // The small trees name what else there is, so they are read even when they are not shown.
         bool isShown = Wants(name);
-        if (isShown)
+        if (isShown && !_options.SelectsItems)
         {
             _record.Start("tree", name);
             _record.Add("blkno", root.Ref.Blkno);
@@ -190,29 +248,106 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
 
         if (isLarge && (!isShown || _options.SkipsLarge))
             return;
-        using var walk = new CheckedTreeWalk(Context, name, root);
-        await walk.ForEachAsync(at => OnItem(at, isShown, remembers: !isLarge), cancellationToken);
+        using var walk = new CheckedTreeWalk(Context, name, root, options)
+        {
+            OnBlock = (block, level, order) => OnBlock(name, block, level, order, isShown, remembers: !isLarge),
+        };
+        await walk.ForEachAsync(static _ => { }, cancellationToken);
     }
 
     // Only the small trees may name further structures: a damaged large one could name them without end.
-    private void OnItem(CheckedTreeWalk walk, bool isShown, bool remembers)
+    private void OnBlock(
+        string name,
+        ReadOnlySpan<byte> block,
+        int level,
+        ReadOnlySpan<ushort> order,
+        bool isShown,
+        bool remembers)
     {
-        ref readonly var item = ref walk.Item;
-        var value = walk.Value;
-        if (remembers)
-            Remember(walk.Structure, item.Key, value);
-        if (!isShown || !Selects(item.Key))
-            return;
-        _record.Start("item", walk.Structure);
-        _record.Add("block", walk.Blkno);
+        ref readonly var header = ref Disk.Ref<BtreeBlockHeader>(block);
+        if (isShown && !_options.SelectsItems)
+        {
+            _record.Start("block", name);
+            BtreePlan.Read(block[..Disk.SizeOf<BtreeBlockHeader>()], _record);
+            if (_options.ShowsLayout && level == 0)
+                _record.Add("leaf_hash", LeafHashText(block));
+            _onRecord(_record);
+        }
+
+        foreach (ushort offset in order)
+        {
+            ref readonly var item = ref Disk.Ref<BtreeItem>(block, offset);
+            if (level > 0)
+            {
+                if (isShown && !_options.SelectsItems)
+                    EmitReference(name, header.Header.Blkno, offset, item, Disk.Ref<BlockRef>(block, item.ValOff));
+                continue;
+            }
+
+            var value = item.ValLen == 0 ? default : block.Slice(item.ValOff, item.ValLen);
+            if (remembers)
+                Remember(item.Key, value);
+            if (isShown && Selects(item.Key))
+                EmitItem(name, header.Header.Blkno, offset, item, value);
+        }
+    }
+
+    private void EmitReference(string name, ulong blkno, int offset, in BtreeItem item, in BlockRef child)
+    {
+        _record.Start("reference", name);
+        _record.Add("block", blkno);
+        _record.Add("key", item.Key.ToString());
+        _record.Add("child.blkno", child.Blkno);
+        _record.Add("child.seq", child.Seq);
+        AddLayout(offset, item);
+        _onRecord(_record);
+    }
+
+    private void EmitItem(string name, ulong blkno, int offset, in BtreeItem item, ReadOnlySpan<byte> value)
+    {
+        _record.Start("item", name);
+        _record.Add("block", blkno);
         _record.Add("key", item.Key.ToString());
         _record.Add("type", ItemKinds.NameOf(item.Key.Zone, item.Key.Type));
         _record.Add("seq", item.Seq);
         if ((item.Flags & BtreeItem.FlagDeletion) != 0)
             _record.Add("deletion", 1UL);
+        ItemDecoder.DecodeKey(item.Key, _record);
+        AddLayout(offset, item);
         _record.Below("value");
         _decoder.Decode(item.Key, value, _record);
         _onRecord(_record);
+    }
+
+    private void AddLayout(int offset, in BtreeItem item)
+    {
+        if (!_options.ShowsLayout)
+            return;
+        _record.Add("offset", (ulong)offset);
+        _record.Add("parent", item.Node.Parent);
+        _record.Add("left", item.Node.Left);
+        _record.Add("right", item.Node.Right);
+        _record.Add("avl_height", (ulong)item.Node.Height);
+        _record.Add("val_off", item.ValOff);
+        _record.Add("val_len", item.ValLen);
+    }
+
+    // Used buckets as bucket:offset.
+    private static string LeafHashText(ReadOnlySpan<byte> block)
+    {
+        var text = new StringBuilder();
+        var buckets = Disk.Slice<Le16>(
+            block, BtreeBlockHeader.LeafHashOffset, BtreeBlockHeader.LeafHashBuckets);
+        for (int i = 0; i < buckets.Length; i++)
+        {
+            if (buckets[i] == 0)
+                continue;
+            if (text.Length > 0)
+                _ = text.Append(' ');
+            _ = text.Append(CultureInfo.InvariantCulture, $"{i}:{buckets[i].Value}");
+        }
+
+        return text.ToString();
     }
 
     private bool Selects(in ItemKey key) =>
@@ -227,7 +362,7 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
     };
 
     // Items that own further structures.
-    private void Remember(string structure, in ItemKey key, ReadOnlySpan<byte> value)
+    private void Remember(in ItemKey key, ReadOnlySpan<byte> value)
     {
         if (key.Zone == KeyZone.LogTrees && value.Length == Disk.SizeOf<LogTrees>())
         {
@@ -257,8 +392,26 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
         {
             var completion = Disk.Ref<LogMergeComplete>(value);
             AddLists($"merge completion {completion.Seq.Value}", completion.MetaAvail, completion.MetaFreed);
+            if (!completion.IsSpliced)
+            {
+                AddMergeTree(
+                    $"merge completion {completion.Seq.Value} root",
+                    completion.Root,
+                    new CheckedTreeWalk.Options(IsSubtree: true, IsShared: true));
+            }
+        }
+        else if (key.Zone == KeyZone.MergeFreeing && value.Length == Disk.SizeOf<LogMergeFreeing>())
+        {
+            var freeing = Disk.Ref<LogMergeFreeing>(value);
+            AddMergeTree(
+                $"merge freeing {freeing.Seq.Value} root",
+                freeing.Root,
+                new CheckedTreeWalk.Options(SkipBefore: freeing.Key));
         }
     }
+
+    private void AddMergeTree(FormattableString name, in BtreeRoot root, CheckedTreeWalk.Options options) =>
+        _mergeTrees.Add((name.ToString(CultureInfo.InvariantCulture), root, options));
 
     private void AddLists(FormattableString name, in AllocListHead avail, in AllocListHead freed)
     {
@@ -269,7 +422,7 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
 
     private async ValueTask DumpBloomAsync(string name, BlockRef blockRef, CancellationToken cancellationToken)
     {
-        if (blockRef.IsNone || !Wants(name))
+        if (blockRef.IsNone || !Wants(name) || _options.SelectsItems)
             return;
         var lease = await Context.ReadAsync(blockRef, BlockMagic.Bloom, name, cancellationToken);
         if (lease.IsHeld)
@@ -279,7 +432,7 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
 
     private async ValueTask DumpListAsync(string name, AllocListHead head, CancellationToken cancellationToken)
     {
-        if (!Wants(name))
+        if (!Wants(name) || _options.SelectsItems)
             return;
         for (var blockRef = head.Ref; !blockRef.IsNone;)
         {
@@ -346,17 +499,29 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
 
     private void EmitSrchLeaf(string name, BlockLease lease)
     {
-        Emit("srch_leaf", name, SrchLeafPlan, lease.Bytes[..Disk.SizeOf<SrchLeafHeader>()]);
-        if (_options.SkipsLarge)
+        if (!_options.SelectsItems)
+            Emit("srch_leaf", name, SrchLeafPlan, lease.Bytes[..Disk.SizeOf<SrchLeafHeader>()]);
+        if (_options.SkipsLarge || _options.Zone is not null)
             return;
-        uint count = Disk.Ref<SrchLeafHeader>(lease.Bytes).EntryNr;
+        ref readonly var header = ref Disk.Ref<SrchLeafHeader>(lease.Bytes);
+        uint count = header.EntryNr;
         var encoded = lease.Bytes[Disk.SizeOf<SrchLeafHeader>()..];
         var entry = default(SrchEntry);
         for (uint i = 0; i < count; i++)
         {
             int bytes = SrchEntryCodec.Decode(encoded, entry, out entry);
             if (bytes == 0)
+            {
+                ReportProblem(
+                    "I72",
+                    name,
+                    string.Create(CultureInfo.InvariantCulture, $"block {header.Header.Blkno.Value}, entry {i}"),
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"The block says that it has {count} entries, but ends inside of one."));
                 return;
+            }
+
             encoded = encoded[bytes..];
             if (_options.Ino is { } ino && entry.Ino != ino)
                 continue;
