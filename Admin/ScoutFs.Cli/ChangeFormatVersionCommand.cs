@@ -26,6 +26,7 @@ internal static class ChangeFormatVersionCommand
             Examples = { new("change-format-version -F -V 2 /dev/sdb /dev/sdc", "Raise to version 2") },
         };
         command.Add(offline);
+        CliArguments.RequireOffline(command, offline);
         command.Add(version);
         command.Add(meta);
         command.Add(data);

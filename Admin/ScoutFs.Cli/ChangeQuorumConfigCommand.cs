@@ -25,6 +25,7 @@ internal static class ChangeQuorumConfigCommand
             },
         };
         command.Add(offline);
+        CliArguments.RequireOffline(command, offline);
         command.Add(slots);
         command.Add(meta);
         command.OnRun((parse, console, cancellationToken) => RunAsync(

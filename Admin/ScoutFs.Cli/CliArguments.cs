@@ -23,4 +23,12 @@ internal static class CliArguments
         Description = "Says that the volume is not mounted anywhere; required.",
         Required = true,
     };
+
+    /// <summary>Refuses command lines without that flag: the library takes an absent one for false.</summary>
+    public static void RequireOffline(Command command, Option<bool> offline) =>
+        command.Validators.Add(result =>
+        {
+            if (!result.GetValue(offline))
+                result.AddError("--offline (-F) is required; it says that the volume is not mounted anywhere");
+        });
 }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Frozen;
 using System.Collections.Generic;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
@@ -98,17 +99,38 @@ internal static class CliErrors
         }
 
         string name = NameOf(parse);
-        var messages = parse.Errors.Select(error => error.Message).Distinct();
-        if (parse.Action is null && parse.Errors.Count == 0)
-        {
-            string known = string.Join(", ", command.Subcommands.Select(c => c.Name));
-            messages = [$"a command of the group is missing: {known}"];
-        }
-
-        foreach (string message in messages)
+        foreach (string message in MessagesOf(parse, args))
             console.Note($"{name}: {message}");
         console.Note($"Try `scoutfs {name} --help' for more information.");
         return Program.ExitUsage;
+    }
+
+    /// <summary>
+    /// The first option that the command does not have. The library takes such a word for an operand; a file whose name
+    /// looks like an option is named behind a lone --.
+    /// </summary>
+    public static string? FindUnknownOption(ParseResult parse, string[] args)
+    {
+        var operands = parse.CommandResult.Children.OfType<ArgumentResult>()
+            .SelectMany(result => result.Tokens)
+            .Select(token => token.Value)
+            .Concat(parse.UnmatchedTokens)
+            .ToHashSet();
+        return args.TakeWhile(arg => arg != "--")
+            .FirstOrDefault(arg => arg.Length > 1 && arg[0] == '-' && operands.Contains(arg));
+    }
+
+    private static IEnumerable<string> MessagesOf(ParseResult parse, string[] args)
+    {
+        var command = parse.CommandResult.Command;
+        if (FindUnknownOption(parse, args) is { } option)
+            return [$"unrecognized option '{option}'"];
+        if (command.Action is not null)
+            return parse.Errors.Select(error => error.Message).Distinct();
+        string known = string.Join(", ", command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name));
+        return parse.UnmatchedTokens.Count > 0
+            ? [$"unrecognized command: '{parse.UnmatchedTokens[0]}'; there are {known}"]
+            : [$"a command is missing; there are {known}"];
     }
 
     private static string NameOf(ParseResult parse)
@@ -118,7 +140,7 @@ internal static class CliErrors
         while (result?.Parent is not null)
         {
             names.Push(result.Command.Name);
-            result = result.Parent as System.CommandLine.Parsing.CommandResult;
+            result = result.Parent as CommandResult;
         }
 
         return string.Join(' ', names);

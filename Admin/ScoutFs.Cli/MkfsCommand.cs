@@ -1,6 +1,8 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
+using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -87,12 +89,15 @@ internal static class MkfsCommand
         bool isJson,
         CancellationToken cancellationToken)
     {
+        RequireTwoDevices(metaPath, dataPath);
         await using var meta = await CliDevices.OpenForWritingAsync(metaPath, cancellationToken);
         await using var data = await CliDevices.OpenForWritingAsync(dataPath, cancellationToken);
+        var metaHeld = await CliSignatures.FindAsync(meta, cancellationToken);
+        var dataHeld = await CliSignatures.FindAsync(data, cancellationToken);
         if (!isForced)
         {
-            await RequireEmptyAsync(meta, cancellationToken);
-            await RequireEmptyAsync(data, cancellationToken);
+            RequireEmpty(meta, metaHeld);
+            RequireEmpty(data, dataHeld);
         }
 
         var random = new Prng(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
@@ -111,25 +116,39 @@ internal static class MkfsCommand
             CliJson.WriteDocument(console, writer => Write(writer, plan, metaPath, dataPath));
         else
             Print(console, plan, metaPath, dataPath);
+        NoteWhatIsLeft(console, meta, metaHeld);
+        NoteWhatIsLeft(console, data, dataHeld);
         return 0;
     }
 
-    private static async Task RequireEmptyAsync(IBlockDevice device, CancellationToken cancellationToken)
+    private static void RequireTwoDevices(string metaPath, string dataPath)
     {
-        var probed = await DeviceProbe.FindAsync(device, cancellationToken);
-        if (probed.Error != FsError.None)
+        if (Path.GetFullPath(metaPath) == Path.GetFullPath(dataPath))
         {
             throw new VolumeException(
-                probed.Error, $"Cannot read {device.Name} to see what it holds: {FsErrorTable.TextOf(probed.Error)}.");
+                FsError.Invalid, $"{metaPath} is given twice. A volume needs two devices: metadata, then data.");
         }
+    }
 
-        if (probed.Found.Count == 0)
+    private static void RequireEmpty(IBlockDevice device, IReadOnlyList<DeviceSignature> found)
+    {
+        if (found.Count == 0)
             return;
-        string found = string.Join(", ", probed.Found.Select(signature => string.Create(
-            CultureInfo.InvariantCulture, $"{signature.Name} at byte {signature.OffsetBytes}")));
         throw new VolumeException(
             FsError.ForeignSignature,
-            $"{device.Name} already holds something: {found}. Check the path; --force overwrites it.");
+            $"{device.Name} already holds something: {CliSignatures.TextOf(found)}. Check the path; --force overwrites "
+            + "it.");
+    }
+
+    // A volume leaves most of its devices as they are, so that other programs may still take them for what they were.
+    private static void NoteWhatIsLeft(CliConsole console, IBlockDevice device, IReadOnlyList<DeviceSignature> found)
+    {
+        var left = found.Where(signature => !CliSignatures.IsScoutFs(signature)).ToList();
+        if (left.Count == 0)
+            return;
+        console.Note(
+            $"{device.Name} still has marks of what it held ({CliSignatures.TextOf(left)}), which may mislead other "
+            + "programs. \"wipefs -a\" before mkfs removes them.");
     }
 
     private static void Print(CliConsole console, FormatPlan plan, string metaPath, string dataPath)

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
@@ -71,11 +73,34 @@ internal static class PrepareEmptyDataDeviceCommand
             "Errors were found that must be addressed before a new empty data device could be prepared and used.");
     }
 
+    // The device of this very volume may be prepared again: its contents were found to be nothing.
+    private static async Task RequireNothingToLoseAsync(
+        IBlockDevice meta, IBlockDevice data, CancellationToken cancellationToken)
+    {
+        var found = await CliSignatures.FindAsync(data, cancellationToken);
+        if (found.Count == 0)
+            return;
+        if (found.All(CliSignatures.IsScoutFs))
+        {
+            var buffer = AlignedBuffer.Create(FormatConstants.SmallBlockBytes);
+            var super = await OfflineVolume.ReadSuperAsync(meta, isMeta: true, buffer, cancellationToken);
+            var old = await OfflineVolume.ReadSuperAsync(data, isMeta: false, buffer, cancellationToken);
+            if (OfflineVolume.FormatUuid(super) == OfflineVolume.FormatUuid(old))
+                return;
+        }
+
+        throw new VolumeException(
+            FsError.ForeignSignature,
+            $"{data.Name} already holds something: {CliSignatures.TextOf(found)}. Check the path; if nothing of it is "
+            + "needed, erase it first (\"wipefs -a\" for other filesystems, or zeros over its first MiB).");
+    }
+
     private static async Task<int> PrepareAsync(
         string metaPath, string dataPath, CancellationToken cancellationToken)
     {
         await using var meta = await CliDevices.OpenForWritingAsync(metaPath, cancellationToken);
         await using var data = await CliDevices.OpenForWritingAsync(dataPath, cancellationToken);
+        await RequireNothingToLoseAsync(meta, data, cancellationToken);
         _ = await VolumeEdits.PrepareEmptyDataDeviceAsync(meta, data, cancellationToken);
         return 0;
     }

@@ -60,7 +60,9 @@ internal static class Program
         var root = CreateRoot();
         var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         int exitCode;
-        if (parse.Action is null || (parse.Errors.Count > 0 && parse.Action is not (CliHelpAction or HelpAction)))
+        bool isGood = parse.Action is not null && parse.Errors.Count == 0
+            && CliErrors.FindUnknownOption(parse, args) is null;
+        if (!isGood && parse.Action is not CliHelpAction)
             exitCode = CliErrors.ReportUsage(root, parse, args, console);
         else
             exitCode = await parse.InvokeAsync(console, cancellationToken);

@@ -1,0 +1,223 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Cli;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Integration.Tests;
+
+/// <summary>What all commands have in common: unknown commands, help, completion, failures, progress.</summary>
+internal sealed class CliProgramTests
+{
+    [TestCase("")]
+    [TestCase("frobnicate")]
+    [TestCase("mkf")]
+    public async Task Program_NoOrUnknownCommand_PrintsUsageAndExits1(string command)
+    {
+        var run = (await CliRun.RunAsync(command.Length == 0 ? [] : [command])).Expect(1);
+        Assert.That(run.Error, Does.StartWith($"scoutfs: unrecognized command: '{command}'\nUsage: scoutfs COMMAND"));
+        Assert.That(run.Error, Does.Contain("  mkfs "));
+        Assert.That(run.Output, Is.Empty);
+    }
+
+    [Test]
+    public async Task Program_GroupWithoutCommand_IsAUsageError() =>
+        (await CliRun.RunAsync("volume")).ExpectUsageError("volume", "a command is missing; there are ls, ");
+
+    [Test]
+    public async Task Program_UnknownCommandOfGroup_IsAUsageError() =>
+        (await CliRun.RunAsync("volume", "frob", "x")).ExpectUsageError("volume", "unrecognized command: 'frob'");
+
+    [TestCaseSource(nameof(AllCommands))]
+    public async Task Help_EveryCommand_ExplainsItselfWithExamples(string[] names)
+    {
+        var run = (await CliRun.RunAsync([.. names, "--help"])).Expect(0);
+        Assert.That(run.Output, Does.Contain($"scoutfs {string.Join(' ', names)}"));
+        Assert.That(run.Output, Does.Contain("Examples:\n"));
+        Assert.That(run.Error, Is.Empty);
+        Assert.That((await CliRun.RunAsync([.. names, "--usage"])).Expect(0).Output, Is.EqualTo(run.Output));
+    }
+
+    [TestCaseSource(nameof(AllCommands))]
+    public void Help_EveryExample_IsAGoodCommandLine(string[] names)
+    {
+        var root = Program.CreateRoot();
+        foreach (var example in Find(root, names).Examples)
+        {
+            // What a shell would do comes after these.
+            string line = example.CommandLine.Split([" > ", " | ", " < "], StringSplitOptions.None)[0];
+            var parse = root.Parse(line);
+            Assert.That(parse.Errors.Select(error => error.Message), Is.Empty, line);
+            Assert.That(parse.CommandResult.Command.Name, Is.EqualTo(names[^1]), line);
+        }
+    }
+
+    [Test]
+    public async Task Suggest_StartOfCommand_NamesCommands()
+    {
+        var run = await CliRun.RunAsync("[suggest:10]", "scoutfs ch");
+        Assert.That(run.Expect(0).OutputLines, Is.EquivalentTo(
+            new[] { "change-format-version", "change-quorum-config", "check" }));
+    }
+
+    [TestCase("bash")]
+    [TestCase("zsh")]
+    [TestCase("fish")]
+    [TestCase("pwsh")]
+    public async Task Completion_EveryShell_GetsAScript(string shell)
+    {
+        var run = (await CliRun.RunAsync("completion", shell)).Expect(0);
+        Assert.That(run.Output, Does.Contain("[suggest:").And.Contain("scoutfs"));
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public async Task Completion_Bash_OffersCommandsAndLeavesFilesToTheShell()
+    {
+        string script = (await CliRun.RunAsync("completion", "bash")).Expect(0).Output;
+        string test = $$"""
+            scoutfs() { printf '%s\n' --help check completion; }
+            {{script}}
+            COMP_WORDS=(scoutfs ch) COMP_CWORD=1 COMP_LINE="scoutfs ch" COMP_POINT=10
+            _scoutfs_complete; echo "${COMPREPLY[*]}"
+            COMP_WORDS=(scoutfs check --) COMP_CWORD=2 COMP_LINE="scoutfs check --" COMP_POINT=16
+            _scoutfs_complete; echo "${COMPREPLY[*]}"
+            COMP_WORDS=(scoutfs check me) COMP_CWORD=2 COMP_LINE="scoutfs check me" COMP_POINT=16
+            _scoutfs_complete; echo "${COMPREPLY[*]}."
+            """.ReplaceLineEndings("\n");
+        var start = new ProcessStartInfo("bash", ["-c", test]) { RedirectStandardOutput = true };
+        using var bash = Process.Start(start)!;
+        string output = await bash.StandardOutput.ReadToEndAsync();
+        await bash.WaitForExitAsync();
+        Assert.That(output, Is.EqualTo("check\n--help\n.\n"));
+    }
+
+    [Test]
+    public async Task Completion_UnknownShell_IsAUsageError() =>
+        (await CliRun.RunAsync("completion", "csh")).ExpectUsageError("completion", "csh");
+
+    [Test]
+    public async Task Program_UnknownOption_IsAUsageError() =>
+        (await CliRun.RunAsync("print", "--frobnicate", "meta.img")).ExpectUsageError(
+            "print", "unrecognized option '--frobnicate'");
+
+    [TestCase("print", "--frobnicate")]
+    [TestCase("print", "-1")]
+    public async Task Program_OptionInPlaceOfOperand_IsAUsageError(string command, string option)
+    {
+        (await CliRun.RunAsync(command, option)).ExpectUsageError(command, $"unrecognized option '{option}'");
+        (await CliRun.RunAsync(command, "--", option)).ExpectFailure(
+            $"{command} failed: No such file or directory (2)", option);
+    }
+
+    [Test]
+    public async Task Program_Interrupted_SaysSoAndExits130()
+    {
+        using var images = await CliImages.FormattedAsync();
+        var run = await CliRun.RunAsync(new CancellationToken(true), "print", images.Meta);
+        Assert.That(run.Expect(130).Error, Does.EndWith("scoutfs: print failed: Interrupted system call (4)\n"));
+    }
+
+    [Test]
+    public void Errors_EveryCode_HasErrnoAndText()
+    {
+        foreach (var error in Enum.GetValues<FsError>())
+        {
+            Assert.That(CliErrors.TextOf(error), Is.Not.Empty, error.ToString());
+            Assert.That(CliErrors.NumberOf(error) == 0, Is.EqualTo(error == FsError.None), error.ToString());
+        }
+    }
+
+    [Test]
+    public async Task Progress_NoTerminal_IsALineEveryFiveSeconds()
+    {
+        var time = new ManualTime();
+        using var output = new MemoryStream();
+        await using var error = new StringWriter { NewLine = "\n" };
+        var console = new CliConsole(output, error, false, false, time);
+
+        _ = await CliProgress.RunAsync(console, isShown: true, progress =>
+        {
+            for (int done = 0; done < 12; done++)
+            {
+                progress.Report("reading", done, 12);
+                time.Ticks += TimeSpan.TicksPerSecond;
+            }
+
+            return Task.FromResult(0);
+        });
+        Assert.That(error.ToString(), Is.EqualTo("reading: 42% (5 of 12)\nreading: 83% (10 of 12)\n"));
+    }
+
+    [Test]
+    public async Task Tour_NewDirectory_ShowsEveryStepAndKeepsTheSample()
+    {
+        using var images = CliImages.Empty(4096, 4096);
+        string directory = images.InDirectory("tour");
+
+        var run = (await CliRun.RunAsync("tour", directory)).Expect(0);
+        foreach (string command in new[] { "tree", "stat", "cat", "find" })
+            Assert.That(run.Output, Does.Contain($"$ scoutfs volume {command} META DATA"));
+        Assert.That(run.Output, Does.Contain(": clean, 0 errors, 1 warnings\n"));
+        Assert.That(File.Exists(Path.Combine(directory, "meta.img")), Is.True);
+
+        // A second tour uses what is there.
+        _ = (await CliRun.RunAsync("tour", directory)).Expect(0);
+    }
+
+    [Test]
+    public async Task PackAndUnpack_Volume_GivesTheSameVolume()
+    {
+        using var images = await CliImages.FormattedAsync();
+        string packed = images.InDirectory("volume.packed");
+        var (meta, data) = (images.InDirectory("meta2.img"), images.InDirectory("data2.img"));
+
+        _ = (await CliRun.RunAsync("volume", "pack", images.Meta, images.Data, packed)).Expect(0);
+        _ = (await CliRun.RunAsync("volume", "unpack", packed, meta, data)).Expect(0);
+        Assert.That(new FileInfo(packed).Length, Is.LessThan(8192));
+        Assert.That(
+            (await CliRun.RunAsync("print", meta)).Expect(0).Output,
+            Is.EqualTo((await CliRun.RunAsync("print", images.Meta)).Expect(0).Output));
+        _ = (await CliRun.RunAsync("check", meta, data)).Expect(0);
+        (await CliRun.RunAsync("volume", "unpack", packed, meta, data)).ExpectFailure(
+            "unpack failed: File exists (17)", meta);
+        (await CliRun.RunAsync("volume", "unpack", images.Meta, meta + "x", data + "x")).ExpectFailure(
+            "unpack failed: Invalid argument (22)", string.Empty);
+    }
+
+    private static IEnumerable<TestCaseData> AllCommands() => Walk(Program.CreateRoot(), []);
+
+    private static IEnumerable<TestCaseData> Walk(Command command, string[] names)
+    {
+        foreach (var child in command.Subcommands)
+        {
+            string[] path = [.. names, child.Name];
+            if (child.Subcommands.Count == 0)
+                yield return new TestCaseData([path]).SetArgDisplayNames(string.Join(' ', path));
+            foreach (var below in Walk(child, path))
+                yield return below;
+        }
+    }
+
+    private static CliCommand Find(Command command, IEnumerable<string> names)
+    {
+        foreach (string name in names)
+            command = command.Subcommands.Single(child => child.Name == name);
+        return (CliCommand)command;
+    }
+
+    private sealed class ManualTime : TimeProvider
+    {
+        public long Ticks { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Ticks;
+    }
+}
