@@ -13,7 +13,8 @@ internal sealed class VolumeSession : IAsyncDisposable
     private readonly IBlockDevice _data;
     private readonly CliConsole _console;
 
-    private VolumeSession(CliConsole console, IBlockDevice meta, IBlockDevice data, OfflineVolume volume)
+    /// <summary>Takes over a volume that was opened, and its devices.</summary>
+    public VolumeSession(CliConsole console, IBlockDevice meta, IBlockDevice data, OfflineVolume volume)
     {
         _console = console;
         _meta = meta;
