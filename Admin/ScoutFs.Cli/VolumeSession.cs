@@ -9,6 +9,9 @@ namespace ScoutFs.Cli;
 /// <summary>A volume opened for one command of the group, read only.</summary>
 internal sealed class VolumeSession : IAsyncDisposable
 {
+    // Reads ahead, and whoever writes meanwhile.
+    private const int PoolThreads = 8;
+
     private readonly IBlockDevice _meta;
     private readonly IBlockDevice _data;
     private readonly CliConsole _console;
@@ -43,6 +46,10 @@ internal sealed class VolumeSession : IAsyncDisposable
     public static async Task<VolumeSession> OpenAsync(
         CliConsole console, string metaPath, string dataPath, CancellationToken cancellationToken)
     {
+        // On Linux a read waits in a thread of the pool, which starts with one a processor and grows slowly: reading
+        // ahead would not be ahead (measured on two processors: 900 MB/s exported instead of 1180).
+        ThreadPool.GetMinThreads(out int workers, out int ports);
+        _ = ThreadPool.SetMinThreads(Math.Max(workers, PoolThreads), ports);
         var meta = await CliDevices.OpenForReadingAsync(metaPath, cancellationToken);
         IBlockDevice? data = null;
         try
