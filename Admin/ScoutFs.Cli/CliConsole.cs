@@ -51,7 +51,7 @@ internal sealed class CliConsole : InvocationConfiguration
 
     /// <summary>The console of this process.</summary>
     public static CliConsole OfProcess() => new(
-        Console.OpenStandardOutput(),
+        CliOutput.OfProcess(),
         Console.Error,
         !Console.IsOutputRedirected,
         !Console.IsErrorRedirected,

@@ -63,6 +63,10 @@ internal static class CliErrors
         {
             return await run();
         }
+        catch (OutputClosedException)
+        {
+            return Program.ExitBrokenPipe;
+        }
         catch (VolumeException exception)
         {
             if (exception.Error != FsError.Cancelled)
@@ -80,9 +84,30 @@ internal static class CliErrors
             error = ErrorOf(exception);
         }
 
-        await console.Output.FlushAsync();
+        int exitCode = error == FsError.Cancelled ? Program.ExitInterrupted : failureExitCode;
+        exitCode = await FlushAsync(console, exitCode);
         console.Note($"scoutfs: {name} failed: {TextOf(error)} ({NumberOf(error)})");
-        return error == FsError.Cancelled ? Program.ExitInterrupted : failureExitCode;
+        return exitCode;
+    }
+
+    /// <summary>Writes what is still in the output's buffer.</summary>
+    /// <returns>The exit code given; 141 when nobody reads the output any more, 1 when it cannot be written.</returns>
+    public static async Task<int> FlushAsync(CliConsole console, int exitCode)
+    {
+        try
+        {
+            await console.Output.FlushAsync();
+            return exitCode;
+        }
+        catch (OutputClosedException)
+        {
+            return Program.ExitBrokenPipe;
+        }
+        catch (IOException exception)
+        {
+            console.Note(exception.Message);
+            return exitCode == 0 ? 1 : exitCode;
+        }
     }
 
     /// <summary>Reports a command line that cannot be understood (archive §12.1).</summary>
@@ -168,6 +193,7 @@ internal static class CliErrors
     {
         FileNotFoundException or DirectoryNotFoundException => FsError.NotFound,
         UnauthorizedAccessException => FsError.AccessDenied,
+        IOException { HResult: 28 } => FsError.NoSpace,
         _ => FsError.Io,
     };
 }

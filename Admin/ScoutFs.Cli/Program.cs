@@ -1,4 +1,3 @@
-using System;
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Linq;
@@ -11,7 +10,7 @@ namespace ScoutFs.Cli;
 /// <summary>The program <c>scoutfs</c>: registers the commands, runs one, answers an exit code.</summary>
 /// <remarks>
 /// Exit codes: 0 success; 1 the command failed, or there is no such command; 64 wrong usage; 130 interrupted. A command
-/// may have codes of its own, which its help names (<c>check</c> does).
+/// may have codes of its own, which its help names (<c>check</c> does). 141: nobody reads the output any more.
 /// </remarks>
 internal static class Program
 {
@@ -21,10 +20,8 @@ internal static class Program
     /// <summary>The exit code of a command that the user interrupted: 128 + SIGINT, as shells have it.</summary>
     internal const int ExitInterrupted = 130;
 
-    // 128 + SIGPIPE. The runtime ignores the signal and drops what is written then, so without this a long print into
-    // "head" would go on to the end of the volume for nobody.
-    private const int ExitBrokenPipe = 141;
-    private const int SignalPipe = 13;
+    /// <summary>The exit code when nobody reads the output any more: 128 + SIGPIPE.</summary>
+    internal const int ExitBrokenPipe = 141;
 
     private const int HelpColumns = 100;
 
@@ -34,9 +31,6 @@ internal static class Program
         var console = CliConsole.OfProcess();
         using var interruptSignal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var terminateSignal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        using var pipeSignal = OperatingSystem.IsWindows()
-            ? null
-            : PosixSignalRegistration.Create((PosixSignal)SignalPipe, _ => Environment.Exit(ExitBrokenPipe));
         return await RunAsync(args, console, interrupt.Token);
 
         void Interrupt(PosixSignalContext context)
@@ -66,8 +60,7 @@ internal static class Program
             exitCode = CliErrors.ReportUsage(root, parse, args, console);
         else
             exitCode = await parse.InvokeAsync(console, cancellationToken);
-        await console.Output.FlushAsync(CancellationToken.None);
-        return exitCode;
+        return await CliErrors.FlushAsync(console, exitCode);
     }
 
     /// <summary>The root command with everything registered, in the order that help lists it.</summary>

@@ -125,6 +125,34 @@ internal sealed class CliProgramTests
     }
 
     [Test]
+    public async Task Program_NobodyReadsTheOutput_StopsQuietlyWith141()
+    {
+        using var images = await CliImages.FormattedAsync();
+        await using var output = new CliOutput(new ClosedPipe());
+        await using var error = new StringWriter { NewLine = "\n" };
+        var console = new CliConsole(output, error, false, false, TimeProvider.System);
+
+        Assert.That(
+            await Program.RunAsync(["print", "--json", images.Meta], console, CancellationToken.None),
+            Is.EqualTo(141));
+        Assert.That(error.ToString(), Is.Empty);
+    }
+
+    [TestCase("completion", "bash")]
+    [TestCase("print", "--json")]
+    public async Task Program_OutputCannotBeWritten_FailsAndSaysSo(string command, string argument)
+    {
+        using var images = await CliImages.FormattedAsync();
+        await using var output = new CliOutput(new FullDisk());
+        await using var error = new StringWriter { NewLine = "\n" };
+        var console = new CliConsole(output, error, false, false, TimeProvider.System);
+        string[] args = command == "print" ? [command, argument, images.Meta] : [command, argument];
+
+        Assert.That(await Program.RunAsync(args, console, CancellationToken.None), Is.EqualTo(1));
+        Assert.That(error.ToString(), Does.StartWith("Cannot write to standard output: No space left on device."));
+    }
+
+    [Test]
     public void Errors_EveryCode_HasErrnoAndText()
     {
         foreach (var error in Enum.GetValues<FsError>())
@@ -210,6 +238,21 @@ internal sealed class CliProgramTests
         foreach (string name in names)
             command = command.Subcommands.Single(child => child.Name == name);
         return (CliCommand)command;
+    }
+
+    private sealed class ClosedPipe : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer) => throw new IOException("Broken pipe", 32);
+    }
+
+    private sealed class FullDisk : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer) =>
+            throw new IOException("No space left on device", 28);
+
+        public override ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            throw new IOException("No space left on device", 28);
     }
 
     private sealed class ManualTime : TimeProvider

@@ -96,6 +96,20 @@ public sealed class VolumeDumperTests
     }
 
     [Test]
+    public async Task Dump_SrchEntries_AreThoseThatTheReferencePrints()
+    {
+        var records = await DumpAsync("g4-archive", new DumpOptions { Tree = "srch" });
+
+        var entries = records.Where(record => record.Kind == "srch_entry")
+            .Select(record => $"{record.Fields["hash"]}.{record.Fields["ino"]}.{record.Fields["id"]}")
+            .ToList();
+        Assert.That(entries, Has.Count.EqualTo(112));
+        Assert.That(entries[0], Is.EqualTo("9eff5f9b858dcca0.11287.0"));
+        Assert.That(entries[1], Is.EqualTo("1d1e6858c1dbc991.11287.6"));
+        Assert.That(entries[111], Is.EqualTo("902e855903ba24d9.11352.0"));
+    }
+
+    [Test]
     public async Task Dump_XattrIndexItem_TellsWhatItsKeyMeans()
     {
         var records = await DumpAsync("g4-archive", new DumpOptions { Zone = KeyZone.XattrIndex });

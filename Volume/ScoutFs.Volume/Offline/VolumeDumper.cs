@@ -509,7 +509,8 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
         var entry = default(SrchEntry);
         for (uint i = 0; i < count; i++)
         {
-            int bytes = SrchEntryCodec.Decode(encoded, entry, out entry);
+            var previous = entry;
+            int bytes = SrchEntryCodec.Decode(encoded, previous, out entry);
             if (bytes == 0)
             {
                 ReportProblem(
