@@ -32,7 +32,8 @@ internal sealed class OutputClosedException : Exception
 /// <remarks>
 /// The stream of .NET's console drops what cannot be written to a closed pipe, so that a long print would go on to the
 /// end of the volume for nobody. Here such a write throws <see cref="OutputClosedException"/>, any other failure (a
-/// full disk) <see cref="IOException"/>; what is written after the first failure, while the command winds up, is dropped.
+/// full disk) <see cref="IOException"/>. What is written after the first failure, while the command winds up, is
+/// dropped.
 /// </remarks>
 internal sealed class CliOutput : Stream
 {
