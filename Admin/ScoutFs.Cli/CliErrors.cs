@@ -42,6 +42,16 @@ internal static class CliErrors
             [FsError.NotPermitted] = (1, "Operation not permitted"),
             [FsError.Offline] = (61, "No data available"),
             [FsError.Cancelled] = (4, "Interrupted system call"),
+            [FsError.Isolated] = (67, "Link has been severed"),
+            [FsError.NotEmpty] = (39, "Directory not empty"),
+            [FsError.TooManyLinks] = (31, "Too many links"),
+            [FsError.NameTooLong] = (36, "File name too long"),
+            [FsError.QuotaExceeded] = (122, "Disk quota exceeded"),
+            [FsError.NoXattr] = (61, "No data available"),
+            [FsError.BufferTooSmall] = (34, "Numerical result out of range"),
+            [FsError.FileTooLarge] = (27, "File too large"),
+            [FsError.WouldBlock] = (11, "Resource temporarily unavailable"),
+            [FsError.Loop] = (40, "Too many levels of symbolic links"),
         }.ToFrozenDictionary();
 
     /// <summary>errno of a code, as on Linux; total, which a test proves.</summary>

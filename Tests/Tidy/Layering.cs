@@ -26,8 +26,8 @@ public static class Layering
     /// </summary>
     public static ImmutableArray<ImmutableArray<string>> Rows { get; } =
     [
-        ["Primitives"], ["Format"], ["Blocks"], ["Btrees"], ["Allocation"], ["Forest"], ["Locking"], ["Items"],
-        ["Transactions"], ["Inodes"], ["Data"], ["Srch", "Quota"], ["Mounting", "Offline"],
+        ["Primitives"], ["Format"], ["Blocks"], ["Btrees"], ["Allocation"], ["Forest"], ["Srch"], ["Locking"],
+        ["Items"], ["Transactions"], ["Inodes"], ["Data"], ["Quota"], ["Mounting", "Offline"],
     ];
 
     /// <summary>Place of a layer from the left, or -1 when it is in no row.</summary>

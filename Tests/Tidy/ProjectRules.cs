@@ -27,7 +27,7 @@ public static class ProjectRules
             ["ScoutFs.Driver.WinFsp"] = ["ScoutFs.Volume", "ScoutFs.Driver", "WinFsp.Reference"],
             ["ScoutFs.Driver.Fuse"] = ["ScoutFs.Volume", "ScoutFs.Driver"],
             ["WinFsp.Reference"] = [],
-            ["ScoutFs.Cli"] = ["ScoutFs.Volume", "ScoutFs.Devices", "ScoutFs.Cluster.Grpc"],
+            ["ScoutFs.Cli"] = ["ScoutFs.Volume", "ScoutFs.Devices", "ScoutFs.Cluster", "ScoutFs.Cluster.Grpc"],
             ["ScoutFs.PowerShell"] = ["ScoutFs.Volume", "ScoutFs.Devices", "ScoutFs.Cluster.Grpc"],
         }.ToImmutableDictionary();
 

@@ -75,4 +75,34 @@ public enum FsError : ushort
 
     /// <summary>The caller cancelled.</summary>
     Cancelled,
+
+    /// <summary>The mount was cut off from the volume (fenced or force-unmounted); nothing works any more.</summary>
+    Isolated,
+
+    /// <summary>A directory still has entries.</summary>
+    NotEmpty,
+
+    /// <summary>An inode has as many links as it can count.</summary>
+    TooManyLinks,
+
+    /// <summary>A name, target or path is longer than the format allows.</summary>
+    NameTooLong,
+
+    /// <summary>A quota rule forbids it.</summary>
+    QuotaExceeded,
+
+    /// <summary>The xattr does not exist.</summary>
+    NoXattr,
+
+    /// <summary>The caller's buffer is too small for the result.</summary>
+    BufferTooSmall,
+
+    /// <summary>The file would be larger than a file can be.</summary>
+    FileTooLarge,
+
+    /// <summary>It would have to wait, and the caller asked not to.</summary>
+    WouldBlock,
+
+    /// <summary>A directory would become its own ancestor, or ancestors keep changing.</summary>
+    Loop,
 }

@@ -49,6 +49,16 @@ public static class FsErrorTable
             [FsError.NotPermitted] = (FsErrorClass.Request, "operation not permitted"),
             [FsError.Offline] = (FsErrorClass.Request, "file contents are offline"),
             [FsError.Cancelled] = (FsErrorClass.Request, "cancelled"),
+            [FsError.Isolated] = (FsErrorClass.Environment, "this mount was cut off from the volume"),
+            [FsError.NotEmpty] = (FsErrorClass.Request, "directory is not empty"),
+            [FsError.TooManyLinks] = (FsErrorClass.Request, "too many links"),
+            [FsError.NameTooLong] = (FsErrorClass.Request, "name is too long"),
+            [FsError.QuotaExceeded] = (FsErrorClass.Request, "quota exceeded"),
+            [FsError.NoXattr] = (FsErrorClass.Request, "no such extended attribute"),
+            [FsError.BufferTooSmall] = (FsErrorClass.Request, "the result does not fit the buffer"),
+            [FsError.FileTooLarge] = (FsErrorClass.Request, "file too large"),
+            [FsError.WouldBlock] = (FsErrorClass.Request, "it would have to wait"),
+            [FsError.Loop] = (FsErrorClass.Request, "a directory would contain itself"),
         }.ToFrozenDictionary();
 
     /// <summary>The class of a code.</summary>
