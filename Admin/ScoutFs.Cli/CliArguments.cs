@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Linq;
 
 namespace ScoutFs.Cli;
 
@@ -16,6 +18,24 @@ internal static class CliArguments
     {
         Description = "Data device of the same volume: a block device or an image file.",
     };
+
+    /// <summary>
+    /// Refuses empty operands, which is what a shell makes of a variable that is not set: no path is empty, and to take
+    /// it for the working directory or the root would be a guess.
+    /// </summary>
+    public static void RefuseEmpty(CommandResult result)
+    {
+        foreach (var operand in result.Children.OfType<ArgumentResult>())
+        {
+            // Which operand it is among several in one, only the command knows.
+            bool isOne = operand.Argument.Arity.MaximumNumberOfValues == 1;
+            if (isOne && operand.Tokens.Any(token => token.Value.Length == 0))
+                result.AddError(EmptyMessage(operand.Argument.Name));
+        }
+    }
+
+    /// <summary>What to say of an empty operand.</summary>
+    public static string EmptyMessage(string name) => $"{name} is empty; a word is missing there";
 
     /// <summary>The flag by which the user says that nobody has the volume mounted.</summary>
     public static Option<bool> Offline() => new("--offline", "-F")

@@ -18,9 +18,7 @@ internal sealed class CliCommand : Command
     /// <param name="name">As typed.</param>
     /// <param name="description">One or two sentences; the first stands in the list of commands.</param>
     public CliCommand(string name, string description)
-        : base(name, description)
-    {
-    }
+        : base(name, description) => Validators.Add(CliArguments.RefuseEmpty);
 
     /// <summary>Examples, printed at the end of help.</summary>
     public List<CliExample> Examples { get; } = [];

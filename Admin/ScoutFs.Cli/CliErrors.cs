@@ -93,11 +93,35 @@ internal static class CliErrors
             console.Note(exception.Message);
             error = ErrorOf(exception);
         }
+        catch (Exception exception)
+        {
+            ReportFault(console, name, exception);
+            return await FlushAsync(console, failureExitCode);
+        }
 
         int exitCode = error == FsError.Cancelled ? Program.ExitInterrupted : failureExitCode;
         exitCode = await FlushAsync(console, exitCode);
         console.Note($"scoutfs: {name} failed: {TextOf(error)} ({NumberOf(error)})");
         return exitCode;
+    }
+
+    /// <summary>
+    /// Reports what no command foresees, a fault of this program, in one line that says all a report of it needs.
+    /// </summary>
+    public static void ReportFault(CliConsole console, string name, Exception exception)
+    {
+        string place = exception.StackTrace?.Split('\n')[0].Trim() ?? "at an unknown place";
+        string text = MessageOf(exception).ReplaceLineEndings(" ");
+        console.Note($"scoutfs: {name} failed by a fault of this program, please report it: "
+            + $"{exception.GetType().Name} {place}: {text}");
+    }
+
+    /// <summary>What an exception of .NET says, without the name of the parameter that .NET adds.</summary>
+    public static string MessageOf(Exception exception)
+    {
+        string message = exception.Message;
+        int end = exception is ArgumentException ? message.IndexOf(" (Parameter '", StringComparison.Ordinal) : -1;
+        return end < 0 ? message : message[..end];
     }
 
     /// <summary>Writes what is still in the output's buffer.</summary>

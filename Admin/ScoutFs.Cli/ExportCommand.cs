@@ -54,7 +54,15 @@ internal static class ExportCommand
         command.Add(isJson);
         command.Validators.Add(result =>
         {
-            int count = result.GetValue(paths)?.Length ?? 0;
+            string[] given = result.GetValue(paths) ?? [];
+            int count = given.Length;
+            for (int i = 0; i < count; i++)
+            {
+                bool isDest = i == count - 1 && !result.GetValue(isManifest);
+                if (given[i].Length == 0)
+                    result.AddError(CliArguments.EmptyMessage(isDest ? "DEST" : "PATH"));
+            }
+
             if (result.GetValue(isManifest) && count > 1)
                 result.AddError("--manifest takes no DEST, only PATH");
             if (!result.GetValue(isManifest) && count == 0)

@@ -1,3 +1,4 @@
+using System;
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Linq;
@@ -51,16 +52,19 @@ internal static class Program
     /// <returns>The exit code.</returns>
     internal static async Task<int> RunAsync(string[] args, CliConsole console, CancellationToken cancellationToken)
     {
-        var root = CreateRoot();
-        var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        int exitCode;
-        bool isGood = parse.Action is not null && parse.Errors.Count == 0
-            && CliErrors.FindUnknownOption(parse, args) is null;
-        if (!isGood && parse.Action is not CliHelpAction)
-            exitCode = CliErrors.ReportUsage(root, parse, args, console);
-        else
-            exitCode = await parse.InvokeAsync(console, cancellationToken);
-        return await CliErrors.FlushAsync(console, exitCode);
+        try
+        {
+            return await RunUnguardedAsync(args, console, cancellationToken);
+        }
+        catch (OutputClosedException)
+        {
+            return ExitBrokenPipe;
+        }
+        catch (Exception exception)
+        {
+            CliErrors.ReportFault(console, "reading the command line", exception);
+            return 1;
+        }
     }
 
     /// <summary>The root command with everything registered, in the order that help lists it.</summary>
@@ -89,6 +93,21 @@ internal static class Program
         root.HelpName = "scoutfs";
         AddTeachingHelp(root);
         return root;
+    }
+
+    private static async Task<int> RunUnguardedAsync(
+        string[] args, CliConsole console, CancellationToken cancellationToken)
+    {
+        var root = CreateRoot();
+        var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        int exitCode;
+        bool isGood = parse.Action is not null && parse.Errors.Count == 0
+            && CliErrors.FindUnknownOption(parse, args) is null;
+        if (!isGood && parse.Action is not CliHelpAction)
+            exitCode = CliErrors.ReportUsage(root, parse, args, console);
+        else
+            exitCode = await parse.InvokeAsync(console, cancellationToken);
+        return await CliErrors.FlushAsync(console, exitCode);
     }
 
     private static void AddTeachingHelp(RootCommand root)
