@@ -60,6 +60,39 @@ internal static class CliErrors
     /// <summary>The C library's text of that errno.</summary>
     public static string TextOf(FsError error) => Table[error].Text;
 
+    /// <summary>The code of an errno of Linux; an input or output error when there is none of that meaning.</summary>
+    public static FsError ErrorOfNumber(int number) => number switch
+    {
+        1 => FsError.NotPermitted,
+        2 => FsError.NotFound,
+        4 => FsError.Cancelled,
+        12 => FsError.NoBuffers,
+        13 => FsError.AccessDenied,
+        16 or 26 => FsError.DeviceBusy,
+        17 or 39 => FsError.Exists,
+        20 => FsError.NotDirectory,
+        21 => FsError.IsDirectory,
+        22 or 27 or 36 or 40 => FsError.Invalid,
+        28 or 122 => FsError.NoSpace,
+        30 => FsError.ReadOnly,
+        38 or 95 => FsError.Unsupported,
+        _ => FsError.Io,
+    };
+
+    /// <summary>The code of what .NET throws for files.</summary>
+    public static FsError ErrorOf(Exception exception) => exception switch
+    {
+        ExportException export => export.Error,
+        FileNotFoundException or DirectoryNotFoundException => FsError.NotFound,
+        UnauthorizedAccessException { InnerException: IOException inner } => ErrorOf(inner),
+        UnauthorizedAccessException => FsError.AccessDenied,
+        ArgumentException or NotSupportedException or PathTooLongException => FsError.Invalid,
+        IOException when (exception.HResult >> 16) == unchecked((short)0x8007) =>
+            ErrorOfWindowsNumber(exception.HResult & 0xffff),
+        IOException => ErrorOfNumber(exception.HResult),
+        _ => FsError.Io,
+    };
+
     /// <summary>Runs a command and reports its failure.</summary>
     /// <param name="name">The command, for the last line.</param>
     /// <param name="console">Where to report.</param>
@@ -179,6 +212,20 @@ internal static class CliErrors
             .FirstOrDefault(arg => arg.Length > 1 && arg[0] == '-' && operands.Contains(arg));
     }
 
+    private static FsError ErrorOfWindowsNumber(int number) => number switch
+    {
+        2 or 3 => FsError.NotFound,
+        5 => FsError.AccessDenied,
+        19 => FsError.ReadOnly,
+        32 or 33 => FsError.DeviceBusy,
+        39 or 112 => FsError.NoSpace,
+        80 or 183 => FsError.Exists,
+        123 => FsError.Invalid,
+        267 => FsError.NotDirectory,
+        1314 => FsError.NotPermitted,
+        _ => FsError.Io,
+    };
+
     private static IEnumerable<string> MessagesOf(ParseResult parse, string[] args)
     {
         var command = parse.CommandResult.Command;
@@ -222,12 +269,4 @@ internal static class CliErrors
         int end = text?.IndexOf(". ", StringComparison.Ordinal) ?? -1;
         return end < 0 ? text ?? string.Empty : text![..(end + 1)];
     }
-
-    private static FsError ErrorOf(Exception exception) => exception switch
-    {
-        FileNotFoundException or DirectoryNotFoundException => FsError.NotFound,
-        UnauthorizedAccessException => FsError.AccessDenied,
-        IOException { HResult: 28 } => FsError.NoSpace,
-        _ => FsError.Io,
-    };
 }

@@ -108,6 +108,12 @@ internal abstract class ExportTarget : IDisposable
     /// <summary>Closes everything.</summary>
     protected abstract void Dispose(bool isDisposing);
 
+    /// <summary>What to say when the place has a limit for the size of files below that of a file.</summary>
+    protected static ExportException TooLargeFailure(string shownPath, ulong sizeBytes) => new(
+        $"{shownPath} has {sizeBytes} bytes, holes included, which is more than the file system of the copy allows "
+        + "for one file. Copy it to another one (xfs allows 8 EiB, NTFS 16 TiB, ext4 16 TiB).",
+        FsError.Invalid);
+
     /// <summary>What to say when the destination is there already.</summary>
     protected ExportException ExistsFailure() => new(
         $"{Destination} exists already. Nothing is overwritten: name a new path, or an empty directory for the copy of "

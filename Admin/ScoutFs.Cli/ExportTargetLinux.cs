@@ -90,17 +90,7 @@ internal sealed class ExportTargetLinux : ExportTarget
             throw CreateFailure(path, "make file");
         _node = new SafeFileHandle(fd, ownsHandle: true);
         _nodeName = path;
-        if (sizeBytes > long.MaxValue)
-            throw new ExportException($"{Shown(path)} would be larger than files can be here.", FsError.TooSmall);
-        try
-        {
-            RandomAccess.SetLength(_node, (long)sizeBytes);
-        }
-        catch (Exception exception) when (exception is IOException or ArgumentException)
-        {
-            throw new ExportException(
-                $"Cannot make {Shown(path)} {sizeBytes} bytes large: {exception.Message}", FsError.TooSmall);
-        }
+        SetLength(sizeBytes);
     }
 
     /// <inheritdoc/>
@@ -114,7 +104,7 @@ internal sealed class ExportTargetLinux : ExportTarget
         {
             throw new ExportException(
                 $"Cannot write to {Shown(_nodeName!)} below {Destination}: {exception.Message}",
-                FsError.Io,
+                CliErrors.ErrorOf(exception),
                 isFatal: true);
         }
     }
@@ -244,6 +234,27 @@ internal sealed class ExportTargetLinux : ExportTarget
     // At the top the copy has the name that the user wants.
     private byte[] NameIn(ReadOnlySpan<byte> name) => _directory == _base ? _topName : Terminated(name);
 
+    private void SetLength(ulong sizeBytes)
+    {
+        try
+        {
+            // Beyond what .NET can say, which no file system of Linux holds either: the call below would fail as well.
+            RandomAccess.SetLength(_node!, (long)Math.Min(sizeBytes, long.MaxValue));
+        }
+        catch (ArgumentException)
+        {
+            throw TooLargeFailure(Shown(_nodeName!), sizeBytes);
+        }
+        catch (IOException exception)
+        {
+            var error = CliErrors.ErrorOf(exception);
+            throw new ExportException(
+                $"Cannot make {Shown(_nodeName!)} {sizeBytes} bytes large: {exception.Message}",
+                error,
+                isFatal: error is FsError.NoSpace or FsError.Io);
+        }
+    }
+
     private SafeFileHandle Open(byte[] path)
     {
         int flags = ExportNative.OpenDirectory | ExportNative.OpenNoFollow | ExportNative.OpenCloseOnExec;
@@ -271,10 +282,9 @@ internal sealed class ExportTargetLinux : ExportTarget
         int number = Marshal.GetLastPInvokeError();
         bool isEverywhere = number is ExportNative.ErrorNoSpace or ExportNative.ErrorQuota
             or ExportNative.ErrorReadOnly or ExportNative.ErrorIo;
-        var error = number == ExportNative.ErrorExists ? FsError.Exists : FsError.Io;
         return new ExportException(
             $"Cannot {doing} for the copy {Destination}: {Marshal.GetPInvokeErrorMessage(number)}.",
-            error,
+            CliErrors.ErrorOfNumber(number),
             isFatal || isEverywhere);
     }
 

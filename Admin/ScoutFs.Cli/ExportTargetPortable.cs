@@ -86,11 +86,21 @@ internal sealed class ExportTargetPortable : ExportTarget
         string path = NewPath(name);
         Try(path, () => _file = File.OpenHandle(path, System.IO.FileMode.CreateNew, FileAccess.Write));
         _node = path;
-        if (sizeBytes > long.MaxValue)
-            throw new ExportException($"{path} would be larger than files can be here.", FsError.TooSmall);
         if (OperatingSystem.IsWindows())
             _ = ExportNative.ControlFile(_file!, SetSparse, 0, 0, 0, 0, out _, 0);
-        Try(path, () => RandomAccess.SetLength(_file!, (long)sizeBytes));
+        try
+        {
+            RandomAccess.SetLength(_file!, (long)Math.Min(sizeBytes, long.MaxValue));
+        }
+        catch (ArgumentException)
+        {
+            throw TooLargeFailure(path, sizeBytes);
+        }
+        catch (IOException exception)
+        {
+            throw new ExportException(
+                $"Cannot make {path} {sizeBytes} bytes large: {exception.Message}", CliErrors.ErrorOf(exception));
+        }
     }
 
     /// <inheritdoc/>
@@ -103,7 +113,7 @@ internal sealed class ExportTargetPortable : ExportTarget
         catch (IOException exception)
         {
             throw new ExportException(
-                $"Cannot write to {_node}: {exception.Message}", FsError.Io, isFatal: true);
+                $"Cannot write to {_node}: {exception.Message}", CliErrors.ErrorOf(exception), isFatal: true);
         }
     }
 
@@ -220,7 +230,8 @@ internal sealed class ExportTargetPortable : ExportTarget
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
             or ArgumentException or NotSupportedException)
         {
-            throw new ExportException($"Cannot make {path}: {exception.Message}", FsError.Io);
+            throw new ExportException(
+                $"Cannot make {path}: {CliErrors.MessageOf(exception)}", CliErrors.ErrorOf(exception));
         }
     }
 

@@ -5,6 +5,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Devices;
 using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cli;
 
@@ -70,6 +71,8 @@ internal static class VolumePackCommands
     public static async Task UnpackAsync(
         CliConsole console, string file, string metaPath, string dataPath, CancellationToken cancellationToken)
     {
+        if (Directory.Exists(file))
+            throw new VolumeException(FsError.IsDirectory, $"{file} is a directory, no packed volume.");
         await using var from = new FileStream(file, System.IO.FileMode.Open, FileAccess.Read);
         var sizes = await PackedVolume.ReadHeaderAsync(from, cancellationToken);
         await using var meta = Create(metaPath, sizes.MetaBytes);
@@ -87,7 +90,7 @@ internal static class VolumePackCommands
     {
         await using var meta = await CliDevices.OpenForReadingAsync(metaPath, cancellationToken);
         await using var data = await CliDevices.OpenForReadingAsync(dataPath, cancellationToken);
-        await using var to = new FileStream(file, System.IO.FileMode.CreateNew, FileAccess.Write);
+        await using var to = CreatePacked(file);
         bool isDone = false;
         try
         {
@@ -105,6 +108,23 @@ internal static class VolumePackCommands
             // Half a packed volume is of no use, and would be in the way of the next try.
             if (!isDone)
                 File.Delete(file);
+        }
+    }
+
+    private static FileStream CreatePacked(string file)
+    {
+        // The parent first: .NET says of a file in its place that it is not there.
+        string full = Path.GetFullPath(file);
+        if (Path.GetDirectoryName(full) is { } parent && File.Exists(parent))
+            throw new VolumeException(FsError.NotDirectory, $"{parent} is a file; {file} cannot be made in it.");
+        try
+        {
+            return new FileStream(full, System.IO.FileMode.CreateNew, FileAccess.Write);
+        }
+        catch (IOException exception) when (CliErrors.ErrorOf(exception) == FsError.Exists)
+        {
+            throw new VolumeException(
+                FsError.Exists, $"{file} exists already. Nothing is overwritten: name a new file.");
         }
     }
 

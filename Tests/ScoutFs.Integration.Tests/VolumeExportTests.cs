@@ -14,6 +14,7 @@ using ScoutFs.Cli;
 using ScoutFs.Testing;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Integration.Tests;
 
@@ -119,10 +120,50 @@ internal sealed class VolumeExportTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(result.ExitCode, Is.EqualTo(1));
-            Assert.That(result.Error, Does.Contain("exists already"));
+            Assert.That(result.Error, Does.Contain("exists already")
+                .And.EndsWith("scoutfs: export failed: File exists (17)\n"));
             Assert.That(await File.ReadAllTextAsync(kept), Is.EqualTo("mine"));
         }
     }
+
+    [TestCase("missing/copy", "No such file or directory (2)")]
+    [TestCase("file/copy", "Not a directory (20)")]
+    [Platform("Linux")]
+    public async Task Export_NoDirectoryForTheCopy_FailsWithThatErrno(string name, string errno)
+    {
+        string place = Directory.CreateDirectory(NextCopy()).FullName;
+        await File.WriteAllTextAsync(Path.Combine(place, "file"), "mine");
+        var result = await _cli.RunOnAsync(Basic, "export", "/d", Path.Combine(place, name));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(1));
+            Assert.That(result.Error, Does.EndWith($"scoutfs: export failed: {errno}\n"));
+        }
+    }
+
+    [Test]
+    public async Task Pack_FileExists_FailsWithThatErrnoAndLeavesItAlone()
+    {
+        string file = NextCopy();
+        await File.WriteAllTextAsync(file, "mine");
+        var result = await _cli.RunOnAsync(Basic, "pack", file);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(1));
+            Assert.That(result.Error, Does.EndWith("scoutfs: pack failed: File exists (17)\n"));
+            Assert.That(await File.ReadAllTextAsync(file), Is.EqualTo("mine"));
+        }
+    }
+
+    [TestCase(28, FsError.NoSpace)]
+    [TestCase(30, FsError.ReadOnly)]
+    [TestCase(5, FsError.Io)]
+    [TestCase(unchecked((int)0x80070050), FsError.Exists)]
+    [TestCase(unchecked((int)0x80070070), FsError.NoSpace)]
+    [TestCase(unchecked((int)0x8007010b), FsError.NotDirectory)]
+    [TestCase(unchecked((int)0x80131620), FsError.Io)]
+    public void ErrorOf_ErrnoOrErrorOfWindows_IsTheCodeOfThatMeaning(int result, FsError expected) =>
+        Assert.That(CliErrors.ErrorOf(new IOException("x", result)), Is.EqualTo(expected));
 
     [Test]
     [Platform("Linux")]
