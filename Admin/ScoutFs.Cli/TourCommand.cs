@@ -3,16 +3,12 @@ using System.CommandLine;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
-using ScoutFs.Volume.Offline;
-using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cli;
 
 /// <summary><c>tour</c>: unpacks the sample volume and shows the commands at work on it.</summary>
 internal static class TourCommand
 {
-    private const string Sample = "g1-basic.packed";
-
     // What the tour shows, in order: a sentence, and the command line after the device names were filled in.
     private static readonly (string Text, string[] Arguments)[] Steps =
     [
@@ -48,20 +44,15 @@ internal static class TourCommand
     private static async Task<int> RunAsync(
         CliConsole console, string? directory, CancellationToken cancellationToken)
     {
-        string packed = FindSample();
-        string target = directory is null
-            ? Directory.CreateTempSubdirectory("scoutfs-tour-").FullName
-            : Directory.CreateDirectory(directory).FullName;
-        string meta = Path.Combine(target, "meta.img");
-        string data = Path.Combine(target, "data.img");
-        if (!File.Exists(meta) || !File.Exists(data))
-            await VolumePackCommands.UnpackAsync(console, packed, meta, data, cancellationToken);
+        var sample = await TourSample.OpenAsync(console, directory, cancellationToken);
+        string program = ProgramPath();
         console.Print(
             "This sample volume was written by Linux scoutfs. Like every volume it has two devices, here image");
         console.Print(
             "files: metadata in the first, file contents in the second. They are as large as disks, but sparse.");
-        console.Print($"  META {meta}");
-        console.Print($"  DATA {data}");
+        console.Print($"  META     {sample.Meta}");
+        console.Print($"  DATA     {sample.Data}");
+        console.Print($"  scoutfs  {program}");
         foreach (var (text, arguments) in Steps)
         {
             console.Print(string.Empty);
@@ -69,31 +60,35 @@ internal static class TourCommand
             console.Print($"$ scoutfs {string.Join(' ', arguments)}");
             string[] filled = Array.ConvertAll(arguments, argument => argument switch
             {
-                "META" => meta,
-                "DATA" => data,
+                "META" => sample.Meta,
+                "DATA" => sample.Data,
                 _ => argument,
             });
             await console.Output.FlushAsync(cancellationToken);
             int exitCode = await Program.RunAsync(filled, console, cancellationToken);
             if (exitCode != 0)
                 return exitCode;
+
+            // The file does not end its last line.
+            if (arguments[1] == "cat")
+                console.Print(string.Empty);
         }
 
         console.Print(string.Empty);
         console.Print(
             "Every command explains itself with --help. The sample stays where it is; to try something, for example:");
-        console.Print($"$ scoutfs volume export {meta} {data} /links ./links");
+        console.Print($"$ {Quoted(program)} volume export {Quoted(sample.Meta)} {Quoted(sample.Data)} /links ./links");
         return 0;
     }
 
-    private static string FindSample()
+    // As it can be typed anywhere: a program that was just built is in no search path.
+    private static string ProgramPath()
     {
-        string beside = Path.Combine(AppContext.BaseDirectory, Sample);
-        if (File.Exists(beside))
-            return beside;
-        throw new VolumeException(
-            FsError.NotFound,
-            $"The sample volume {Sample} is not beside the program ({AppContext.BaseDirectory}). Build it from a "
-            + "clone.");
+        string beside = Path.Combine(
+            AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "scoutfs.exe" : "scoutfs");
+        return File.Exists(beside) ? beside : "scoutfs";
     }
+
+    private static string Quoted(string path) =>
+        path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.IO;
 using System.Threading;
@@ -67,16 +68,41 @@ internal static class VolumePackCommands
         return command;
     }
 
-    /// <summary>Creates two image files from a packed volume.</summary>
+    /// <summary>Creates two image files from a packed volume; none is left when that fails.</summary>
     public static async Task UnpackAsync(
         CliConsole console, string file, string metaPath, string dataPath, CancellationToken cancellationToken)
     {
         if (Directory.Exists(file))
             throw new VolumeException(FsError.IsDirectory, $"{file} is a directory, no packed volume.");
+        var created = new List<string>();
+        bool isDone = false;
+        try
+        {
+            await UnpackAsync(console, file, metaPath, dataPath, created, cancellationToken);
+            isDone = true;
+        }
+        finally
+        {
+            // Half a volume is of no use, may be taken for a whole one, and would be in the way of the next try.
+            if (!isDone)
+                created.ForEach(File.Delete);
+        }
+    }
+
+    private static async Task UnpackAsync(
+        CliConsole console,
+        string file,
+        string metaPath,
+        string dataPath,
+        List<string> created,
+        CancellationToken cancellationToken)
+    {
         await using var from = new FileStream(file, System.IO.FileMode.Open, FileAccess.Read);
         var sizes = await PackedVolume.ReadHeaderAsync(from, cancellationToken);
         await using var meta = Create(metaPath, sizes.MetaBytes);
+        created.Add(metaPath);
         await using var data = Create(dataPath, sizes.DataBytes);
+        created.Add(dataPath);
         _ = await CliProgress.RunAsync(console, isShown: true, async progress =>
         {
             var bytes = new ByteProgress(progress, "unpacking", sizes.MetaBytes + sizes.DataBytes);

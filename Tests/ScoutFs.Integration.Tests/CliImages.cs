@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
@@ -55,11 +57,24 @@ internal sealed class CliImages : IDisposable
     /// <summary>A path beside the images.</summary>
     public string InDirectory(string name) => Path.Combine(_directory, name);
 
+    /// <summary>Names of everything beside the images, and of them.</summary>
+    public IEnumerable<string> Names() => Directory.EnumerateFileSystemEntries(_directory)
+        .Select(path => Path.GetFileName(path)!);
+
     /// <summary>Makes or cuts a file.</summary>
     public static void SetLength(string path, long bytes)
     {
         using var file = new FileStream(path, System.IO.FileMode.OpenOrCreate, FileAccess.Write);
         file.SetLength(bytes);
+    }
+
+    /// <summary>The first bytes of a file, the super block among them.</summary>
+    public static async Task<byte[]> HeadAsync(string path)
+    {
+        var bytes = new byte[1 << 17];
+        await using var file = File.OpenRead(path);
+        await file.ReadExactlyAsync(bytes);
+        return bytes;
     }
 
     /// <summary>Overwrites bytes of a file.</summary>

@@ -184,22 +184,6 @@ internal sealed class CliProgramTests
     }
 
     [Test]
-    public async Task Tour_NewDirectory_ShowsEveryStepAndKeepsTheSample()
-    {
-        using var images = CliImages.Empty(4096, 4096);
-        string directory = images.InDirectory("tour");
-
-        var run = (await CliRun.RunAsync("tour", directory)).Expect(0);
-        foreach (string command in new[] { "tree", "stat", "cat", "find" })
-            Assert.That(run.Output, Does.Contain($"$ scoutfs volume {command} META DATA"));
-        Assert.That(run.Output, Does.Contain(": clean, 0 errors, 1 warnings\n"));
-        Assert.That(File.Exists(Path.Combine(directory, "meta.img")), Is.True);
-
-        // A second tour uses what is there.
-        _ = (await CliRun.RunAsync("tour", directory)).Expect(0);
-    }
-
-    [Test]
     public async Task PackAndUnpack_Volume_GivesTheSameVolume()
     {
         using var images = await CliImages.FormattedAsync();
@@ -217,6 +201,21 @@ internal sealed class CliProgramTests
             "unpack failed: File exists (17)", meta);
         (await CliRun.RunAsync("volume", "unpack", images.Meta, meta + "x", data + "x")).ExpectFailure(
             "unpack failed: Invalid argument (22)", string.Empty);
+    }
+
+    [Test]
+    public async Task Unpack_Fails_LeavesNothingBehind()
+    {
+        using var images = await CliImages.FormattedAsync();
+        string packed = images.InDirectory("volume.packed");
+        _ = (await CliRun.RunAsync("volume", "pack", images.Meta, images.Data, packed)).Expect(0);
+        CliImages.SetLength(packed, new FileInfo(packed).Length - 1);
+        string meta = images.InDirectory("meta2.img");
+
+        _ = (await CliRun.RunAsync("volume", "unpack", packed, meta, images.InDirectory("data2.img"))).Expect(1);
+        _ = (await CliRun.RunAsync("volume", "unpack", packed, meta, images.Data)).Expect(1);
+        Assert.That(
+            images.Names(), Is.EquivalentTo(new[] { "meta.img", "data.img", "volume.packed" }));
     }
 
     private static IEnumerable<TestCaseData> AllCommands() => Walk(Program.CreateRoot(), []);
