@@ -35,7 +35,7 @@ internal static class MkfsCommand
         version.Description = "Format version, 1 or 2. [default: 2]";
         var force = new Option<bool>("--force", "-f")
         {
-            Description = "Overwrite whatever the devices hold.",
+            Description = "Overwrite whatever the devices hold, even a volume that is mounted elsewhere.",
         };
         var small = new Option<bool>("--allow-small-size", "-A")
         {
@@ -50,11 +50,12 @@ internal static class MkfsCommand
             Examples =
             {
                 new("mkfs -Q 0,10.0.0.1,5000 /dev/sdb /dev/sdc", "A volume with one quorum member"),
-                new("mkfs -A -f -Q 0,127.0.0.1,5000 meta.img data.img", "A small one in image files, for trials"),
+                new("mkfs -A -Q 0,127.0.0.1,5000 meta.img data.img", "A small one in image files, for trials"),
             },
             Notes =
             {
-                "Image files must exist; \"truncate -s 16G meta.img\" makes an empty one that takes no space.",
+                "Devices and image files must exist and have 64 GiB or more each, unless -A is given; \"truncate -s 16G"
+                + " meta.img\" makes an empty image that takes no space.",
             },
         };
         foreach (var option in new Option[] { slots, metaSize, dataSize, zone, version, force, small, json })
