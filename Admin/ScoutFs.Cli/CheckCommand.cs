@@ -50,7 +50,7 @@ internal static class CheckCommand
         command.Examples.Add(new CliExample("check meta.img data.img --json", "the same, for programs"));
         command.Notes.Add(
             "Exit codes: 0 clean, warnings may be listed; 1 the volume breaks the format; 2 it could not be checked: a "
-            + "device cannot be read, is no volume, or the volume changed meanwhile.");
+            + "device cannot be read, is no volume, is the wrong one, or the volume changed meanwhile.");
         command.Notes.Add(
             "A finding says which invariant (a number of docs/FORMAT.md), in what, where, what is wrong and what it "
             + "means. Warnings are known deviations of volumes written by Linux, or harmless.");
@@ -89,6 +89,7 @@ internal static class CheckCommand
     {
         await using var meta = await CliDevices.OpenForReadingAsync(metaPath, cancellationToken);
         await using var data = await CliDevices.OpenForReadingAsync(dataPath, cancellationToken);
+        await CheckOperands.RequirePairAsync(meta, data, cancellationToken);
         var report = await CliProgress.RunAsync(
             console,
             isShown: true,
@@ -129,6 +130,7 @@ internal static class CheckCommand
         string verdict = report.Result switch
         {
             CheckResult.Clean => "clean",
+            CheckResult.Findings when report.Errors.ContainsKey("I4") => "TRUNCATED or damaged",
             CheckResult.Findings => "DAMAGED",
             _ => "could not be checked",
         };

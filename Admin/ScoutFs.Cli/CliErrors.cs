@@ -123,7 +123,7 @@ internal static class CliErrors
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // From files on this side: what is exported, packed or unpacked.
-            console.Note(exception.Message);
+            console.Note(MessageOf(exception));
             error = ErrorOf(exception);
         }
         catch (Exception exception)
@@ -184,8 +184,10 @@ internal static class CliErrors
         var command = parse.CommandResult.Command;
         if (command == root)
         {
-            string given = args.FirstOrDefault() ?? string.Empty;
-            console.Note($"scoutfs: unrecognized command: '{given}'");
+            if (args.Length > 0)
+                console.Note($"scoutfs: unrecognized command: '{args[0]}'");
+            else
+                console.Note($"{root.Description}\n");
             WriteUsage(root, console.Error);
             return 1;
         }

@@ -31,6 +31,9 @@ internal static class ExportNative
     /// <summary>Input/output error.</summary>
     public const int ErrorIo = 5;
 
+    /// <summary>Argument list too long, or a value.</summary>
+    public const int ErrorTooBig = 7;
+
     /// <summary>File exists.</summary>
     public const int ErrorExists = 17;
 

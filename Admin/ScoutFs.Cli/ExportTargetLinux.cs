@@ -154,7 +154,12 @@ internal sealed class ExportTargetLinux : ExportTarget
         int result = _node is not null
             ? ExportNative.SetXattr(_node, Terminated(name), bytes, (nuint)bytes.Length, 0)
             : ExportNative.SetLinkXattr(PathInHand(), Terminated(name), bytes, (nuint)bytes.Length, 0);
-        return result == 0 ? null : LastError();
+        if (result == 0)
+            return null;
+        return Marshal.GetLastPInvokeError() is ExportNative.ErrorNoSpace or ExportNative.ErrorTooBig
+            ? "the file system of the copy limits how large they are in one file (ext4: 4 KiB); copy to one with a "
+                + "higher limit, such as xfs, or keep the output of --manifest beside the copy"
+            : LastError();
     }
 
     /// <inheritdoc/>

@@ -15,12 +15,22 @@ namespace ScoutFs.Integration.Tests;
 /// <summary>What all commands have in common: unknown commands, help, completion, failures, progress.</summary>
 internal sealed class CliProgramTests
 {
+    [Test]
+    public async Task Program_NoCommand_PrintsWhatItIsAndUsageAndExits1()
+    {
+        var run = (await CliRun.RunAsync()).Expect(1);
+        Assert.That(run.Error, Does.StartWith("Creates, explains, checks and reads scoutfs volumes"));
+        Assert.That(run.Error, Does.Contain("\nUsage: scoutfs COMMAND").And.Contain("  mkfs "));
+        Assert.That(run.Error, Does.Not.Contain("unrecognized"));
+        Assert.That(run.Output, Is.Empty);
+    }
+
     [TestCase("")]
     [TestCase("frobnicate")]
     [TestCase("mkf")]
-    public async Task Program_NoOrUnknownCommand_PrintsUsageAndExits1(string command)
+    public async Task Program_UnknownCommand_PrintsUsageAndExits1(string command)
     {
-        var run = (await CliRun.RunAsync(command.Length == 0 ? [] : [command])).Expect(1);
+        var run = (await CliRun.RunAsync(command)).Expect(1);
         Assert.That(run.Error, Does.StartWith($"scoutfs: unrecognized command: '{command}'\nUsage: scoutfs COMMAND"));
         Assert.That(run.Error, Does.Contain("  mkfs "));
         Assert.That(run.Output, Is.Empty);

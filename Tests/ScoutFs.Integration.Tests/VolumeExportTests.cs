@@ -46,6 +46,8 @@ internal sealed class VolumeExportTests
         string copy = NextCopy();
         var result = await _cli.RunOnAsync(golden, "export", "--offline-as-holes", copy);
 
+        Assert.That(result.Error, Does.Not.Contain("(Parameter").And.Not.Contain("No space left"));
+
         // Many file systems cannot hold files that large.
         string[] tooLarge = [.. Entries(golden).Where(entry => (decimal)entry["size"]! > 1L << 43).Select(PathOf)];
         int countLeftOut = result.Error.Split('\n').Count(

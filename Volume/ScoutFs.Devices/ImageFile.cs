@@ -45,8 +45,11 @@ internal static class ImageFile
                 DirectoryNotFoundException => FsError.DeviceNotFound,
                 _ => FsError.Io,
             };
+            string why = e is ArgumentException
+                ? "the file system there does not allow files of that size"
+                : e.Message.TrimEnd('.');
             return DeviceOpenResult.Failed(
-                error, $"The image file {path} of {sizeBytes} bytes cannot be created: {e.Message.TrimEnd('.')}.");
+                error, $"The image file {path} of {sizeBytes} bytes cannot be created: {why}.");
         }
     }
 }

@@ -172,11 +172,13 @@ internal static class SuperCheck
     {
         if (blocks <= (ulong)(device.SizeBytes / blockBytes))
             return;
+        var volumeBytes = (UInt128)blocks * (uint)blockBytes;
         findings.Report(
             "I4",
             structure,
             field,
-            $"{blocks} blocks of {blockBytes} bytes do not fit the device {device.Name} of {device.SizeBytes} bytes.");
+            $"The device {device.Name} has {device.SizeBytes} bytes, but the volume says {volumeBytes} bytes "
+            + $"({blocks} blocks of {blockBytes}): it is truncated, or not the whole device.");
     }
 
     private static void CheckSlots(in SuperBlock super, IFindingSink findings)
