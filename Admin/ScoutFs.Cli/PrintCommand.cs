@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
@@ -91,22 +92,44 @@ internal static class PrintCommand
         CliConsole console, string metaPath, DumpOptions options, bool isJson, CancellationToken cancellationToken)
     {
         await using var meta = await CliDevices.OpenForReadingAsync(metaPath, cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        ExceptionDispatchInfo? outputFailure = null;
         long problems = 0;
 
         // Where the records themselves scroll by there is no need of progress, and no place for it.
         return await CliProgress.RunAsync(console, isShown: !console.IsOutputTerminal, async progress =>
         {
-            await VolumeDumper.DumpAsync(meta, options, OnRecord, new BlockProgress(progress), cancellationToken);
+            try
+            {
+                await VolumeDumper.DumpAsync(meta, options, OnRecord, new BlockProgress(progress), stop.Token);
+            }
+            catch (OperationCanceledException) when (outputFailure is not null)
+            {
+                // Thrown below.
+            }
+
+            outputFailure?.Throw();
             return problems == 0 ? 0 : 1;
         });
 
         void OnRecord(DumpRecord record)
         {
             problems += record.Kind == "problem" ? 1 : 0;
-            if (isJson)
-                CliJson.WriteLine(console, writer => Write(writer, record));
-            else
-                Print(console, record);
+            if (outputFailure is not null)
+                return;
+            try
+            {
+                if (isJson)
+                    CliJson.WriteLine(console, writer => Write(writer, record));
+                else
+                    Print(console, record);
+            }
+            catch (Exception exception)
+            {
+                // The dump holds a block while it tells of it, and must be left where it lets go of it.
+                outputFailure = ExceptionDispatchInfo.Capture(exception);
+                stop.Cancel();
+            }
         }
     }
 

@@ -148,6 +148,22 @@ internal sealed class CliProgramTests
         Assert.That(error.ToString(), Is.Empty);
     }
 
+    [TestCase("--json")]
+    [TestCase("--layout")]
+    public async Task Print_ReaderLeavesInTheMiddle_StopsQuietlyWith141(string option)
+    {
+        // Much more than a buffer of output, so that it breaks while blocks are printed.
+        using var images = await CliImages.GoldenAsync("g1-basic");
+        await using var output = new CliOutput(new ClosedPipe());
+        await using var error = new StringWriter { NewLine = "\n" };
+        var console = new CliConsole(output, error, false, false, TimeProvider.System);
+
+        Assert.That(
+            await Program.RunAsync(["print", option, images.Meta], console, CancellationToken.None),
+            Is.EqualTo(141));
+        Assert.That(error.ToString(), Is.Empty);
+    }
+
     [TestCase("completion", "bash")]
     [TestCase("print", "--json")]
     public async Task Program_OutputCannotBeWritten_FailsAndSaysSo(string command, string argument)

@@ -72,7 +72,9 @@ public sealed class VolumeDumper : IFindingSink, IDisposable
     /// <summary>Dumps a volume.</summary>
     /// <param name="meta">Metadata device.</param>
     /// <param name="options">What to dump.</param>
-    /// <param name="onRecord">Takes each record; valid during the call only.</param>
+    /// <param name="onRecord">
+    /// Takes each record; valid during the call only. Must not throw, as blocks are held: cancel instead.
+    /// </param>
     /// <param name="progress">Told now and then how far it is.</param>
     /// <param name="cancellationToken">Stops between blocks.</param>
     /// <exception cref="VolumeException">There is no super block.</exception>
