@@ -46,6 +46,48 @@ public sealed class BtreeWriterModelTests
         Assert.That(world.AllocatedBlocks, Is.Zero);
     }
 
+    [TestCase(11UL, 896, 30)]
+    [TestCase(12UL, 0, 60)]
+    [TestCase(13UL, -1, 60)]
+    public async Task Batches_MixedWithRemovals_AgreeWithDictionaryAndLeakNothing(
+        ulong seed, int valueBytes, int batches)
+    {
+        using var world = new World(seed);
+        for (int i = 0; i < batches; i++)
+        {
+            await world.RunBatchAsync(2000, valueBytes);
+            if (i % 4 == 3)
+                await world.RunAsync(500, valueBytes, removeInEight: 8);
+        }
+
+        await world.CheckAsync();
+        await world.RemoveAllAsync();
+        Assert.That(world.AllocatedBlocks, Is.Zero);
+    }
+
+    [Test]
+    public async Task Batch_OfAscendingItems_FillsLeaves()
+    {
+        using var world = new World(21);
+        for (int i = 0; i < 10; i++)
+            await world.InsertRunAsync(first: 1000 * i, count: 1000, valueBytes: 96);
+        await world.CheckAsync();
+
+        // A leaf holds 62464 / 152 items; besides 25 leaves there are the root and what ends the batches' runs.
+        Assert.That(world.AllocatedBlocks, Is.LessThanOrEqualTo(26));
+    }
+
+    [Test]
+    public async Task Batch_OfTotals_AddsToWhatIsThereAndKeepsZero()
+    {
+        using var world = new World(22);
+        await world.AddTotalsAsync(count: 5000, total: 7, seq: 3);
+        await world.AddTotalsAsync(count: 5000, total: 5, seq: 4);
+        Assert.That(await world.FindTotalAsync(4999), Is.EqualTo((12UL, 2UL, 4UL)));
+        await world.AddTotalsAsync(count: 5000, total: unchecked((ulong)-12), seq: 5, each: unchecked((ulong)-2));
+        Assert.That(await world.FindTotalAsync(0), Is.EqualTo((0UL, 0UL, 5UL)));
+    }
+
     private sealed class World : IDisposable
     {
         private readonly MemoryBlockDevice _device =
@@ -99,6 +141,59 @@ public sealed class BtreeWriterModelTests
             await CommitAsync();
         }
 
+        // A sorted batch of scattered items and of runs of neighbours, some of them there already.
+        public async Task RunBatchAsync(int count, int valueBytes)
+        {
+            var items = new SortedDictionary<ItemKey, byte[]>();
+            while (items.Count < count)
+            {
+                ulong ino = _prng.NextUInt64(40);
+                ulong first = _prng.NextUInt64(100_000);
+                int run = _prng.NextInt32(4) == 0 ? 1 + _prng.NextInt32(600) : 1;
+                for (int i = 0; i < run; i++)
+                {
+                    var value = new byte[valueBytes < 0 ? _prng.NextInt32(897) : valueBytes];
+                    _prng.Fill(value);
+                    items[Keys.DataExtent(ino, first + (ulong)i, 1)] = value;
+                }
+            }
+
+            await ForceManyAsync(items, 7);
+            foreach (var (key, value) in items)
+                _model[key] = value;
+        }
+
+        public async Task InsertRunAsync(int first, int count, int valueBytes)
+        {
+            var items = new SortedDictionary<ItemKey, byte[]>();
+            for (int i = 0; i < count; i++)
+                _model[Keys.Inode((ulong)(first + i))] = items[Keys.Inode((ulong)(first + i))] = new byte[valueBytes];
+            await ForceManyAsync(items, 7);
+        }
+
+        public async Task AddTotalsAsync(int count, ulong total, ulong seq, ulong each = 1)
+        {
+            var items = new SortedDictionary<ItemKey, byte[]>();
+            for (int i = 0; i < count; i++)
+            {
+                var value = new XattrTotalItem { Total = total, Count = each };
+                items[Keys.XattrTotal(1, (ulong)i, 0)] = Disk.Bytes(in value).ToArray();
+            }
+
+            await ForceManyAsync(items, seq);
+        }
+
+        public async Task<(ulong Total, ulong Count, ulong Seq)> FindTotalAsync(ulong b)
+        {
+            var (error, item, _) = await BtreeReader.LookupAsync(
+                _cache, _root, Keys.XattrTotal(1, b, 0), CancellationToken.None);
+            Assert.That(error, Is.EqualTo(FsError.None));
+            var value = Disk.Ref<XattrTotalItem>(item.Value);
+            ulong seq = item.Item.Seq;
+            item.Dispose();
+            return (value.Total, value.Count, seq);
+        }
+
         public async Task RemoveAllAsync()
         {
             var keys = new List<ItemKey>(_model.Keys);
@@ -147,6 +242,17 @@ public sealed class BtreeWriterModelTests
             (var error, _root) = await _trees.ForceAsync(_root, key, 7, 0, value, CancellationToken.None);
             Assert.That(error, Is.EqualTo(FsError.None), $"{_trees.Fault}");
             _model[key] = value;
+        }
+
+        private async Task ForceManyAsync(SortedDictionary<ItemKey, byte[]> items, ulong seq)
+        {
+            var source = new ListSource([.. items], seq);
+            while (!source.IsAtEnd)
+            {
+                (var error, _root) = await _trees.ForceManyAsync(_root, source, CancellationToken.None);
+                Assert.That(error, Is.EqualTo(source.IsAtEnd ? FsError.None : FsError.NoSpace), $"{_trees.Fault}");
+                await CommitAsync();
+            }
         }
 
         private async Task RemoveAsync(ItemKey key)
@@ -204,6 +310,32 @@ public sealed class BtreeWriterModelTests
                 Assert.That(block.Item(block.Last()).Key, Is.EqualTo(ItemKey.Max));
             return children;
         }
+    }
+
+    private sealed class ListSource : IItemSource
+    {
+        private readonly KeyValuePair<ItemKey, byte[]>[] _items;
+        private readonly ulong _seq;
+        private int _next;
+
+        public ListSource(KeyValuePair<ItemKey, byte[]>[] items, ulong seq)
+        {
+            _items = items;
+            _seq = seq;
+        }
+
+        public bool IsAtEnd => _next == _items.Length;
+
+        public bool TryPeek(out SourceItem item)
+        {
+            item = default;
+            if (IsAtEnd)
+                return false;
+            item = new SourceItem(_items[_next].Key, _seq, 0, _items[_next].Value);
+            return true;
+        }
+
+        public void Advance() => _next++;
     }
 
     private sealed class Allocator : IBlockAllocator

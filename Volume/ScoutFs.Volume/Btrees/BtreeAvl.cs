@@ -9,8 +9,8 @@ namespace ScoutFs.Volume.Btrees;
 /// </summary>
 /// <remarks>
 /// Works on the items' node fields only, named by the items' byte offsets (0: none). Blocks written by mkfs of Linux
-/// have wrong heights; fixing goes all the way up, so that paths which are modified become exact. Trees whose shape was
-/// proven (<see cref="BtreeShape"/>) are the precondition.
+/// have two items and a wrong height in the root, which the next change fixes. Trees whose shape was proven
+/// (<see cref="BtreeShape"/>) are the precondition.
 /// </remarks>
 internal static class BtreeAvl
 {
@@ -30,14 +30,19 @@ internal static class BtreeAvl
             at = goesLeft ? Left(block, at) : Right(block, at);
         }
 
-        node.Parent = (ushort)BtreeBlock.ToNode(parent);
-        if (parent == 0)
-            SetRoot(block, offset);
-        else if (goesLeft)
-            SetLeft(block, parent, offset);
-        else
-            SetRight(block, parent, offset);
-        Rebalance(block, parent);
+        Attach(block, offset, parent, goesLeft);
+    }
+
+    /// <summary>Links an item that is in the array between two neighbours in key order; 0: none.</summary>
+    public static void InsertBetween(Span<byte> block, int offset, int previous, int next)
+    {
+        ref var node = ref Node(block, offset);
+        node = default;
+        node.Height = 1;
+
+        // Of two neighbours, one is below the other: either the earlier has no right child or the later no left one.
+        bool goesLeft = previous == 0 || Right(block, previous) != 0;
+        Attach(block, offset, goesLeft ? next : previous, goesLeft);
     }
 
     /// <summary>Unlinks an item; it stays in the array.</summary>
@@ -51,7 +56,7 @@ internal static class BtreeAvl
         if (child != 0)
             SetParent(block, child, parent);
         Node(block, offset) = default;
-        Rebalance(block, parent);
+        Rebalance(block, parent, mayStop: false);
     }
 
     /// <summary>Fixes the links that lead to an item which was moved to another place of the array.</summary>
@@ -66,6 +71,18 @@ internal static class BtreeAvl
             SetParent(block, left, to);
         if (right != 0)
             SetParent(block, right, to);
+    }
+
+    private static void Attach(Span<byte> block, int offset, int parent, bool goesLeft)
+    {
+        Node(block, offset).Parent = (ushort)BtreeBlock.ToNode(parent);
+        if (parent == 0)
+            SetRoot(block, offset);
+        else if (goesLeft)
+            SetLeft(block, parent, offset);
+        else
+            SetRight(block, parent, offset);
+        Rebalance(block, parent, mayStop: true);
     }
 
     private static void SwapWithSuccessor(Span<byte> block, int offset)
@@ -106,10 +123,12 @@ internal static class BtreeAvl
             SetParent(block, nextRight, offset);
     }
 
-    private static void Rebalance(Span<byte> block, int offset)
+    // After an insertion nothing changes above a node whose height stays what it was.
+    private static void Rebalance(Span<byte> block, int offset, bool mayStop)
     {
         while (offset != 0)
         {
+            byte height = Node(block, offset).Height;
             int balance = Height(block, Left(block, offset)) - Height(block, Right(block, offset));
             if (balance > 1)
             {
@@ -130,6 +149,8 @@ internal static class BtreeAvl
                 FixHeight(block, offset);
             }
 
+            if (mayStop && Node(block, offset).Height == height)
+                return;
             offset = Parent(block, offset);
         }
     }

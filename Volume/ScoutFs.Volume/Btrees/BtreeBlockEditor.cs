@@ -58,24 +58,35 @@ internal readonly ref struct BtreeBlockEditor
     /// <summary>A compaction would give enough room, and not so little that it is soon needed again.</summary>
     public bool IsWorthCompacting => TotalItemBytes * 100 / FillBytes < 80;
 
+    /// <summary>Bytes an item counts in <see cref="TotalItemBytes"/>.</summary>
+    public static int ItemBytesOf(in BtreeItem item) => ItemBytes + Round8(item.ValLen);
+
+    /// <summary>The leaf has the key with a value of this length, which can be replaced in place.</summary>
+    public bool HasValueOfLength(in ItemKey key, int valueBytes)
+    {
+        int offset = View.FindInLeaf(key);
+        return offset != 0 && Item(offset).ValLen == valueBytes;
+    }
+
     /// <summary>Adds an item; the key must be new and there must be room.</summary>
     public void Insert(in ItemKey key, ulong seq, byte flags, ReadOnlySpan<byte> value)
     {
-        Invariant.Require(HasRoom(value.Length));
-        ref var header = ref Header;
-        int offset = BtreeBlock.OffsetOf(header.NrItems);
-        header.NrItems = (ushort)(header.NrItems + 1);
-        header.MidFreeLen = (ushort)(header.MidFreeLen - ItemBytes);
-        ref var item = ref Item(offset);
-        item = default;
-        item.Key = key;
-        item.Seq = seq;
-        item.Flags = flags;
-        StoreValue(ref item, value);
-        header.TotalItemBytes = (ushort)(header.TotalItemBytes + ItemBytes + Round8(value.Length));
+        int offset = Append(key, seq, flags, value);
         BtreeAvl.Insert(_block, offset);
         if (IsLeaf)
             BtreeLeafHash.Insert(_block, offset);
+    }
+
+    /// <summary>Adds an item between two neighbours in key order, 0: none; there must be room.</summary>
+    /// <returns>Byte offset of the new item; those of others do not change.</returns>
+    public int InsertBetween(
+        int previous, int next, in ItemKey key, ulong seq, byte flags, ReadOnlySpan<byte> value)
+    {
+        int offset = Append(key, seq, flags, value);
+        BtreeAvl.InsertBetween(_block, offset, previous, next);
+        if (IsLeaf)
+            BtreeLeafHash.Insert(_block, offset);
+        return offset;
     }
 
     /// <summary>Removes the item at a byte offset; the last item of the array moves there.</summary>
@@ -179,6 +190,23 @@ internal readonly ref struct BtreeBlockEditor
         other.Insert(item.Key, item.Seq, item.Flags, View.Value(item));
         Remove(offset);
         return bytes;
+    }
+
+    private int Append(in ItemKey key, ulong seq, byte flags, ReadOnlySpan<byte> value)
+    {
+        Invariant.Require(HasRoom(value.Length));
+        ref var header = ref Header;
+        int offset = BtreeBlock.OffsetOf(header.NrItems);
+        header.NrItems = (ushort)(header.NrItems + 1);
+        header.MidFreeLen = (ushort)(header.MidFreeLen - ItemBytes);
+        ref var item = ref Item(offset);
+        item = default;
+        item.Key = key;
+        item.Seq = seq;
+        item.Flags = flags;
+        StoreValue(ref item, value);
+        header.TotalItemBytes = (ushort)(header.TotalItemBytes + ItemBytes + Round8(value.Length));
+        return offset;
     }
 
     private void StoreValue(ref BtreeItem item, ReadOnlySpan<byte> value)

@@ -18,7 +18,7 @@ namespace ScoutFs.Volume.Btrees;
 /// always move from the neighbour into the block on the path, so both stay children of the same parent.</para>
 /// <para>Not thread safe: belongs to one transaction, as its writer and allocator do.</para>
 /// </remarks>
-public sealed class BtreeWriter : IDisposable
+public sealed partial class BtreeWriter : IDisposable
 {
     private readonly BlockCache _cache;
     private readonly BlockWriter _writer;
@@ -200,6 +200,18 @@ public sealed class BtreeWriter : IDisposable
 
     private void ApplyForce(ref BtreeRoot root, in ItemKey key, ulong seq, byte flags, ReadOnlySpan<byte> value)
     {
+        var leaf = DescendToInsert(ref root, key, value.Length, isRun: false, out _);
+        int offset = leaf.View.FindInLeaf(key);
+        if (offset == 0)
+            leaf.Insert(key, seq, flags, value);
+        else
+            leaf.Update(offset, seq, flags, value);
+    }
+
+    // Makes the path dirty and splits full blocks on it; the leaf has room for the item, the parents for a split below.
+    private BtreeBlockEditor DescendToInsert(
+        scoped ref BtreeRoot root, scoped in ItemKey key, int valueBytes, bool isRun, out ItemKey leafEnd)
+    {
         if (root.Height == 0)
         {
             var leaf = _writer.Create(ref root.Ref, BlockMagic.Btree, _allocator);
@@ -207,13 +219,17 @@ public sealed class BtreeWriter : IDisposable
             root.Height = 1;
         }
 
+        leafEnd = ItemKey.Max;
         var block = new BtreeBlockEditor(Dirty(ref root.Ref));
         var parent = default(BtreeBlockEditor);
         bool hasParent = false;
         while (true)
         {
             int level = block.View.Level;
-            if (!block.HasRoom(level == 0 ? value.Length : Disk.SizeOf<BlockRef>()))
+            bool hasRoom = level == 0
+                ? block.HasRoom(valueBytes) || block.HasValueOfLength(key, valueBytes)
+                : block.HasRoom(Disk.SizeOf<BlockRef>());
+            if (!hasRoom)
             {
                 if (block.IsWorthCompacting)
                 {
@@ -223,13 +239,14 @@ public sealed class BtreeWriter : IDisposable
                 {
                     if (!hasParent)
                         parent = Grow(ref root);
-                    block = Split(block, parent, key);
+                    block = Split(block, parent, key, isRun, ref leafEnd);
                 }
             }
 
             if (level == 0)
-                break;
+                return block;
             int child = block.View.LowerBound(key);
+            leafEnd = block.View.Item(child).Key;
             var childRef = Child(block.View, child);
             var childBlock = new BtreeBlockEditor(Dirty(ref childRef));
             block.SetChild(child, childRef);
@@ -237,12 +254,6 @@ public sealed class BtreeWriter : IDisposable
             hasParent = true;
             block = childBlock;
         }
-
-        int offset = block.View.FindInLeaf(key);
-        if (offset == 0)
-            block.Insert(key, seq, flags, value);
-        else
-            block.Update(offset, seq, flags, value);
     }
 
     // Puts a new root over the old one: its one child keeps the whole key space.
@@ -258,17 +269,27 @@ public sealed class BtreeWriter : IDisposable
     }
 
     // Moves the lower half into a new left neighbour; returns the half that covers the key.
-    private BtreeBlockEditor Split(BtreeBlockEditor block, BtreeBlockEditor parent, scoped in ItemKey key)
+    private BtreeBlockEditor Split(
+        BtreeBlockEditor block, BtreeBlockEditor parent, scoped in ItemKey key, bool isRun, scoped ref ItemKey end)
     {
+        bool isLeaf = block.View.Level == 0;
+        int at = block.View.LowerBound(key);
+        bool replaces = isLeaf && at != 0 && block.View.Item(at).Key == key;
+        if (isRun && isLeaf && !replaces)
+            return SplitLeafAt(block, parent, key, ref end);
+        if (isRun && !isLeaf && at == block.View.Last())
+            return SplitOffHighest(block, parent, key, 1);
+
         BlockRef leftRef = default;
-        var bytes = _writer.Create(ref leftRef, BlockMagic.Btree, _allocator);
-        BtreeBlockEditor.Initialise(bytes, block.View.Level);
-        var left = new BtreeBlockEditor(bytes);
+        var left = CreateSibling(block, ref leftRef);
         block.MoveLowestTo(left, block.TotalItemBytes / 2);
         block.Compact(_scratch);
         var leftEnd = left.View.Item(left.View.Last()).Key;
         parent.Insert(leftEnd, 0, 0, Disk.Bytes(in leftRef));
-        return key <= leftEnd ? left : block;
+        if (key > leftEnd)
+            return block;
+        end = leftEnd;
+        return left;
     }
 
     private void ApplyRemove(ref BtreeRoot root, in ItemKey key)

@@ -90,6 +90,9 @@ public enum CorruptionSite : ushort
     /// <summary>The neighbour of an under-filled block has another level (format §7.1).</summary>
     BtreeWriterSibling,
 
+    /// <summary>A totals item to add to does not have 16 bytes (format §10.9).</summary>
+    BtreeWriterDelta,
+
     /// <summary>The head block of an allocator list exceeds its array (format §8.2, I51).</summary>
     ListHeadBounds,
 
