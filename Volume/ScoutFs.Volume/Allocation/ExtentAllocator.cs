@@ -108,6 +108,45 @@ public sealed class ExtentAllocator : IDisposable
         return (error, root, largest with { Count = Math.Min(want, largest.Count) });
     }
 
+    /// <summary>Takes up to <paramref name="want"/> blocks from the first free extent inside a range.</summary>
+    /// <param name="root">Root of the tree.</param>
+    /// <param name="start">First block of the range.</param>
+    /// <param name="end">First block after the range.</param>
+    /// <param name="want">Blocks, at least 1.</param>
+    /// <param name="cancellationToken">Honoured while blocks are read.</param>
+    /// <returns>None with the extent (Count 0 when the range has no free block) and the new root; NoSpace; or a read
+    /// error.</returns>
+    public async ValueTask<(FsError Error, AllocRoot Root, FreeExtent Taken)> TakeWithinAsync(
+        AllocRoot root, ulong start, ulong end, ulong want, CancellationToken cancellationToken)
+    {
+        Invariant.Require(want > 0);
+        if (!HasRoom(root))
+            return (FsError.NoSpace, root, default);
+        var (error, found) = await FindAsync(root, start, cancellationToken);
+        if (error != FsError.None || found.Count == 0 || found.Start >= end)
+            return (error, root, default);
+        ulong from = Math.Max(start, found.Start);
+        var taken = new FreeExtent(from, Math.Min(want, Math.Min(end, found.End) - from));
+        (error, root) = await RemoveItemsAsync(root, found, cancellationToken);
+        if (error == FsError.None && found.Start < taken.Start)
+        {
+            (error, root) = await InsertItemsAsync(
+                root, new FreeExtent(found.Start, taken.Start - found.Start), cancellationToken);
+        }
+
+        if (error == FsError.None && taken.End < found.End)
+        {
+            (error, root) = await InsertItemsAsync(
+                root, new FreeExtent(taken.End, found.End - taken.End), cancellationToken);
+        }
+
+        return (error, root, taken);
+    }
+
+    /// <summary>Finds the first free extent that ends at or after a block; Count 0 when there is none.</summary>
+    public ValueTask<(FsError Error, FreeExtent Extent)> NextAsync(
+        AllocRoot root, ulong blkno, CancellationToken cancellationToken) => FindAsync(root, blkno, cancellationToken);
+
     /// <inheritdoc/>
     public void Dispose()
     {

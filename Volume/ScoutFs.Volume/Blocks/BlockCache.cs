@@ -75,7 +75,7 @@ public sealed class BlockCache : IDisposable
     public ulong Fsid { get; }
 
     /// <summary>Large blocks that may be referred to: 2..this-1.</summary>
-    public ulong TotalMetaBlocks { get; }
+    public ulong TotalMetaBlocks { get; private set; }
 
     /// <summary>Blocks the cache can hold.</summary>
     public int CapacityBlocks => _slots.Length;
@@ -147,6 +147,43 @@ public sealed class BlockCache : IDisposable
         }
 
         _ = StartLoadAsync(blockRef, magic);
+    }
+
+    /// <summary>Takes a copy of a block that was just written to the device, so that it need not be read.</summary>
+    /// <param name="block">All 65536 bytes, checksum included, as written.</param>
+    /// <remarks>Silently does nothing when no place is free, or while the blkno is being read.</remarks>
+    public void Adopt(ReadOnlySpan<byte> block)
+    {
+        ref readonly var header = ref Disk.Ref<BlockHeader>(block);
+        Invariant.Require(header.Fsid == Fsid && block.Length == FormatConstants.LargeBlockBytes);
+        ulong blkno = header.Blkno;
+        lock (_latch)
+        {
+            Invariant.Require(!_isDisposed);
+            if (_loads.ContainsKey(blkno))
+                return;
+            if (_byBlkno.Remove(blkno, out var old) && Volatile.Read(ref old.LeaseCount) == 0)
+                Forget(old);
+            var slot = TakeSlot();
+            if (slot is null)
+                return;
+            block.CopyTo(slot.Block.GetSpan());
+            slot.Blkno = blkno;
+            slot.Seq = header.Seq;
+            slot.Magic = (BlockMagic)header.Magic.Value;
+            slot.IsAccessed = true;
+            _byBlkno.Add(blkno, slot);
+        }
+    }
+
+    /// <summary>Lets references reach further: the volume has grown on its device.</summary>
+    public void Grow(ulong totalMetaBlocks)
+    {
+        lock (_latch)
+        {
+            totalMetaBlocks = Math.Min(totalMetaBlocks, (ulong)_device.SizeBytes / FormatConstants.LargeBlockBytes);
+            TotalMetaBlocks = Math.Max(TotalMetaBlocks, totalMetaBlocks);
+        }
     }
 
     /// <summary>Forgets every block that is not leased, so that the next lookups read the device.</summary>

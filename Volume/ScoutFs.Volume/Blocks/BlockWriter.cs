@@ -134,6 +134,14 @@ public sealed class BlockWriter : IDisposable
         return FsError.None;
     }
 
+    /// <summary>Hands all dirty blocks, which have been written, to a cache for reading, and forgets them.</summary>
+    public void MoveTo(BlockCache cache)
+    {
+        foreach (var dirty in _dirty.Values)
+            cache.Adopt(dirty.Block.GetSpan());
+        Forget();
+    }
+
     /// <summary>Forgets all dirty blocks: after they were written and committed, or to abandon the work.</summary>
     public void Forget()
     {

@@ -99,6 +99,18 @@ public enum CorruptionSite : ushort
     /// <summary>The head block of an allocator list has another count than the head says (format §8.2, I52).</summary>
     ListHeadCount,
 
+    /// <summary>A list block that is moved or emptied exceeds its array (format §8.2, I51).</summary>
+    TransferListBounds,
+
+    /// <summary>A list that is moved or emptied has another count than its head says (format §8.2, I52).</summary>
+    TransferListCount,
+
+    /// <summary>An item of a leader's trees has a value of another length than its key asks (format §13).</summary>
+    LeaderItem,
+
+    /// <summary>A leader starts with an item whose key is not its contents, or of wrong length (format §9.1).</summary>
+    LeaderItemKey,
+
     /// <summary>A list block's start and nr exceed its array (format §8.2, I51).</summary>
     ListBlockBounds,
 
