@@ -135,6 +135,39 @@ public enum CorruptionSite : ushort
     /// <summary>A srch entry starts or ends past the decodable area (format §12.1, I72).</summary>
     SrchEntryBounds,
 
+    /// <summary>A srch file to append to has a height that contradicts its blocks (format §12.1, I70).</summary>
+    SrchLogShape,
+
+    /// <summary>A srch file to append to lacks a block inside its count (format §12.1, I71).</summary>
+    SrchLogNoBlock,
+
+    /// <summary>The last leaf of a srch file says it has more bytes than it can (format §12.1, I72).</summary>
+    SrchLogTail,
+
+    /// <summary>A srch file that is read has a height that contradicts its blocks (format §12.1, I70).</summary>
+    SrchCursorShape,
+
+    /// <summary>A srch file that is read lacks a block inside its count (format §12.1, I71).</summary>
+    SrchCursorNoBlock,
+
+    /// <summary>A srch leaf says it has more bytes than it can (format §12.1, I72).</summary>
+    SrchLeafLength,
+
+    /// <summary>A srch entry starts or ends outside its leaf's entries (format §12.1, I72).</summary>
+    SrchLeafEntry,
+
+    /// <summary>A srch leaf's entries take fewer bytes than it says (format §12.1, I72).</summary>
+    SrchLeafBytes,
+
+    /// <summary>A compaction is to go on where no srch entry starts (format §12.2).</summary>
+    SrchResumeOffset,
+
+    /// <summary>A srch file item does not have 88 bytes (format §12.2, I76).</summary>
+    SrchFileItemLength,
+
+    /// <summary>A log trees item, whose srch file is searched, does not have 472 bytes (format §9.1, I84).</summary>
+    SrchLogTreesLength,
+
     /// <summary>An inode item's size is none of the volume's version (format §10.1, I91).</summary>
     InodeSize,
 
