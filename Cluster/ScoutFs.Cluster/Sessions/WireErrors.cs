@@ -5,6 +5,9 @@ namespace ScoutFs.Cluster.Sessions;
 /// <summary>Error byte of response frames (cluster §3.2).</summary>
 public static class WireErrors
 {
+    /// <summary>Greatest byte that has a meaning.</summary>
+    public const byte Greatest = 6;
+
     /// <summary>The byte for an outcome; what the wire has no value for goes as EINVAL.</summary>
     public static byte ToWire(FsError error) => error switch
     {
