@@ -51,32 +51,30 @@ public sealed class ExtentAllocator : IDisposable
         Invariant.Require(extent.Count > 0 && extent.Start > 0);
         if (!HasRoom(root))
             return (FsError.NoSpace, root);
-        var merged = extent;
 
         // The first extent that ends at or after the block before ours: the left neighbour, or the next to the right.
         var (error, near) = await FindAsync(root, extent.Start - 1, cancellationToken);
+        var left = default(FreeExtent);
         if (error == FsError.None && near.Count > 0 && near.End == extent.Start)
         {
-            (error, root) = await RemoveItemsAsync(root, near, cancellationToken);
-            merged = new FreeExtent(near.Start, near.Count + merged.Count);
-            if (error == FsError.None)
-                (error, near) = await FindAsync(root, extent.Start, cancellationToken);
+            left = near;
+            (error, near) = await FindAsync(root, extent.Start, cancellationToken);
         }
 
-        if (error == FsError.None && near.Count > 0)
-        {
-            if (near.Start < extent.End)
-                return (FsError.Invalid, root);
-            if (near.Start == extent.End)
-            {
-                (error, root) = await RemoveItemsAsync(root, near, cancellationToken);
-                merged = merged with { Count = merged.Count + near.Count };
-            }
-        }
+        if (error != FsError.None)
+            return (error, root);
+        if (near.Count > 0 && near.Start < extent.End)
+            return (FsError.Invalid, root);
+        var right = near.Count > 0 && near.Start == extent.End ? near : default;
 
-        return error == FsError.None
-            ? await InsertItemsAsync(root, merged, cancellationToken)
-            : (error, root);
+        // First in, then out: a tree that became empty in between would give up its block for another.
+        var merged = new FreeExtent(extent.Start - left.Count, left.Count + extent.Count + right.Count);
+        (error, root) = await InsertItemsAsync(root, merged, cancellationToken);
+        if (error == FsError.None && left.Count > 0)
+            (error, root) = await RemoveItemsAsync(root, left, cancellationToken);
+        if (error == FsError.None && right.Count > 0)
+            (error, root) = await RemoveItemsAsync(root, right, cancellationToken);
+        return (error, root);
     }
 
     /// <summary>
@@ -98,13 +96,15 @@ public sealed class ExtentAllocator : IDisposable
             return (FailFrom(_cursor), root, default);
         if (largest.Count == 0)
             return (FsError.None, root, default);
-        (var error, root) = await RemoveItemsAsync(root, largest, cancellationToken);
-        if (error == FsError.None && largest.Count > want)
+        var error = FsError.None;
+        if (largest.Count > want)
         {
             (error, root) = await InsertItemsAsync(
                 root, new FreeExtent(largest.Start + want, largest.Count - want), cancellationToken);
         }
 
+        if (error == FsError.None)
+            (error, root) = await RemoveItemsAsync(root, largest, cancellationToken);
         return (error, root, largest with { Count = Math.Min(want, largest.Count) });
     }
 
@@ -127,8 +127,7 @@ public sealed class ExtentAllocator : IDisposable
             return (error, root, default);
         ulong from = Math.Max(start, found.Start);
         var taken = new FreeExtent(from, Math.Min(want, Math.Min(end, found.End) - from));
-        (error, root) = await RemoveItemsAsync(root, found, cancellationToken);
-        if (error == FsError.None && found.Start < taken.Start)
+        if (found.Start < taken.Start)
         {
             (error, root) = await InsertItemsAsync(
                 root, new FreeExtent(found.Start, taken.Start - found.Start), cancellationToken);
@@ -140,6 +139,8 @@ public sealed class ExtentAllocator : IDisposable
                 root, new FreeExtent(taken.End, found.End - taken.End), cancellationToken);
         }
 
+        if (error == FsError.None)
+            (error, root) = await RemoveItemsAsync(root, found, cancellationToken);
         return (error, root, taken);
     }
 
