@@ -284,6 +284,7 @@ internal sealed class LeaderCommit : IDisposable
     }
 
     /// <summary>Ends everything: whoever waits gets Isolated, uncommitted changes are dropped (cluster §4.2).</summary>
+    /// <remarks>Once; nobody gets in any more.</remarks>
     public async ValueTask StopAsync()
     {
         TaskCompletionSource<FsError>? ticket = null;

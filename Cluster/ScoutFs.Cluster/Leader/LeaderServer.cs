@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Immutable;
 using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Cluster.Recovery;
@@ -20,7 +19,7 @@ namespace ScoutFs.Cluster.Leader;
 /// together (<see cref="LeaderCommit"/>). Isolated as an answer means that this leader stops, or that the mount is none
 /// any more: nothing was promised, and the session must end.</para>
 /// </remarks>
-public sealed class LeaderServer : IAsyncDisposable
+public sealed class LeaderServer : IDisposable
 {
     // Constant after construction.
     private readonly IBlockDevice _meta;
@@ -116,20 +115,16 @@ public sealed class LeaderServer : IAsyncDisposable
     }
 
     /// <summary>Stops: uncommitted changes are dropped, whoever waits gets Isolated (cluster §4.2).</summary>
-    /// <remarks>Nothing is written any more once it has completed.</remarks>
+    /// <remarks>Nothing is written any more once it has completed. Once.</remarks>
     public async ValueTask StopAsync()
     {
+        Invariant.Require(_stopped.TrySetResult());
         _clients.Stop();
-        _ = _stopped.TrySetResult();
         await _commit.StopAsync();
     }
 
-    /// <summary>Stops it and frees its memory.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        _commit.Dispose();
-    }
+    /// <summary>Frees the memory of a leader that has stopped.</summary>
+    public void Dispose() => _commit.Dispose();
 
     /// <summary>Gives out a seq: for a write grant of the lock server (cluster §6).</summary>
     public ulong NextSeq() => _commit.NextSeq();
@@ -263,8 +258,8 @@ public sealed class LeaderServer : IAsyncDisposable
     private static async ValueTask<(FsError Error, LeaderState? State, ulong Seq, Corruption Fault)> LoadAsync(
         BlockCache cache, SuperBlock super, CancellationToken cancellationToken)
     {
-        var logs = ImmutableSortedDictionary.CreateBuilder<LogTreesKey, LogTrees>();
-        var clients = ImmutableSortedDictionary.CreateBuilder<ulong, MountedClient>();
+        var logs = LeaderState.NewTable<LogTreesKey, LogTrees>().ToBuilder();
+        var clients = LeaderState.NewTable<ulong, MountedClient>().ToBuilder();
         ulong seq = super.Seq;
         using var cursor = new BtreeCursor(cache);
         cursor.SetRoot(super.LogsRoot);

@@ -1,6 +1,8 @@
+using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Leader;
 
@@ -14,6 +16,12 @@ internal sealed record LeaderState(
     ImmutableSortedDictionary<LogTreesKey, LogTrees> Logs,
     ImmutableSortedDictionary<ulong, MountedClient> Clients)
 {
+    /// <summary>An empty table of on-disk values, which have no equality of their own.</summary>
+    public static ImmutableSortedDictionary<TKey, TValue> NewTable<TKey, TValue>()
+        where TKey : notnull
+        where TValue : unmanaged =>
+        ImmutableSortedDictionary.Create<TKey, TValue>(keyComparer: null, ByBytes<TValue>.Instance);
+
     /// <summary>The last log tree of every mount, in order of rid: the only one of a mount that may be open.</summary>
     public static IEnumerable<LogTrees> LastOfEach(ImmutableSortedDictionary<LogTreesKey, LogTrees> logs)
     {
@@ -27,5 +35,15 @@ internal sealed record LeaderState(
 
         if (last.Nr != 0)
             yield return last;
+    }
+
+    private sealed class ByBytes<T> : IEqualityComparer<T>
+        where T : unmanaged
+    {
+        public static readonly ByBytes<T> Instance = new();
+
+        public bool Equals(T x, T y) => Disk.Bytes(in x).SequenceEqual(Disk.Bytes(in y));
+
+        public int GetHashCode(T obj) => (int)Crc32C.Compute(Disk.Bytes(in obj));
     }
 }

@@ -5,6 +5,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Cluster.Leader;
+using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
@@ -16,16 +17,26 @@ namespace ScoutFs.Cluster.Tests.Leader;
 internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
 {
     private readonly Prng _prng;
+    private readonly TimeProvider _time;
     private readonly List<TestMount> _mounts = [];
     private LeaderServer? _leader;
     private ulong _term;
 
-    private LeaderWorld(IBlockDevice meta, IBlockDevice data, ulong seed)
+    private LeaderWorld(SimDisk metaDisk, SimDisk dataDisk, TimeProvider time, ulong seed)
     {
-        Meta = meta;
-        Data = data;
+        MetaDisk = metaDisk;
+        DataDisk = dataDisk;
+        Meta = metaDisk.Open("leader");
+        Data = dataDisk.Open("leader");
+        _time = time;
         _prng = new Prng(seed);
     }
+
+    public SimDisk MetaDisk { get; }
+
+    public SimDisk DataDisk { get; }
+
+    public SimFaults Faults => MetaDisk.Faults;
 
     public IBlockDevice Meta { get; }
 
@@ -48,21 +59,23 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
     /// <param name="dataBlocks">4 KiB blocks.</param>
     /// <param name="seed">Seed of everything.</param>
     /// <param name="members">Quorum slots.</param>
-    /// <param name="deviceBlocks">64 KiB blocks of the device, when larger.</param>
-    /// <param name="wrap">Puts something in front of the metadata device.</param>
+    /// <param name="growBlocks">64 KiB blocks that both devices have beyond the volume.</param>
+    /// <param name="scheduler">World in which devices take time; null: they complete at once.</param>
     public static async Task<LeaderWorld> CreateAsync(
         ulong metaBlocks = 200_000,
         ulong dataBlocks = 3_000_000,
         ulong seed = 1,
         int members = 1,
-        ulong deviceBlocks = 0,
-        Func<IBlockDevice, IBlockDevice>? wrap = null)
+        ulong growBlocks = 0,
+        SimScheduler? scheduler = null)
     {
         long metaBytes = (long)metaBlocks * FormatConstants.LargeBlockBytes;
-        long deviceBytes = Math.Max(metaBytes, (long)deviceBlocks * FormatConstants.LargeBlockBytes);
         long dataBytes = (long)dataBlocks * FormatConstants.SmallBlockBytes;
-        var meta = new MemoryBlockDevice("meta", deviceBytes);
-        var data = new MemoryBlockDevice("data", Math.Max(dataBytes, deviceBytes));
+        long growBytes = (long)growBlocks * FormatConstants.LargeBlockBytes;
+        var faults = new SimFaults(seed);
+        SimLatency? latency = scheduler is null ? null : SimLatency.Usual;
+        var meta = new SimDisk("meta", metaBytes + growBytes, faults, scheduler, latency, seed);
+        var data = new SimDisk("data", dataBytes + growBytes, faults, scheduler, latency, seed);
         var request = new FormatRequest
         {
             Slots = [.. Enumerable.Range(0, members).Select(nr => new QuorumSlot(nr, 0x7f000001, (ushort)(4000 + nr)))],
@@ -71,18 +84,22 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
             AllowSmall = true,
         };
         var plan = FormatPlan.Create(
-            request, (ulong)deviceBytes, (ulong)data.SizeBytes, new Prng(seed), DateTimeOffset.UnixEpoch);
-        await Formatter.FormatAsync(meta, data, plan, CancellationToken.None);
-        var world = new LeaderWorld(wrap is null ? meta : wrap(meta), data, seed);
+            request, (ulong)meta.SizeBytes, (ulong)data.SizeBytes, new Prng(seed), DateTimeOffset.UnixEpoch);
+        TimeProvider time = scheduler is null ? TimeProvider.System : new SimTime(scheduler);
+        var world = new LeaderWorld(meta, data, time, seed);
+        await Formatter.FormatAsync(world.Meta, world.Data, plan, CancellationToken.None);
         await world.RestartAsync();
         return world;
     }
 
+    /// <summary>A world without a leader yet, around disks that another world left.</summary>
+    public static LeaderWorld Around(SimDisk meta, SimDisk data, ulong seed) =>
+        new(meta, data, TimeProvider.System, seed);
+
     /// <summary>Another leader on the same devices; the old one, if any, stops wherever it is.</summary>
     public async Task RestartAsync(bool locksRecovered = true)
     {
-        if (_leader is not null)
-            await _leader.DisposeAsync();
+        await StopAsync();
         _term++;
         var (error, leader, fault) = await LeaderServer.StartAsync(
             Meta,
@@ -91,7 +108,7 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
             _prng.Fork($"leader {_term}"),
             this,
             Options,
-            TimeProvider.System,
+            _time,
             CancellationToken.None);
         Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
         _leader = leader!;
@@ -143,7 +160,16 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
     {
         foreach (var mount in _mounts)
             mount.Dispose();
-        if (_leader is not null)
-            await _leader.DisposeAsync();
+        await StopAsync();
+    }
+
+    /// <summary>Stops the leader, if there is one.</summary>
+    public async Task StopAsync()
+    {
+        if (_leader is null)
+            return;
+        await _leader.StopAsync();
+        _leader.Dispose();
+        _leader = null;
     }
 }

@@ -20,6 +20,7 @@ namespace ScoutFs.Cluster.Tests.Leader;
 /// </summary>
 internal sealed class TestMount : IDisposable
 {
+    private readonly IBlockDevice _meta;
     private readonly BlockCache _cache;
     private readonly BlockWriter _writer;
     private readonly Dictionary<ulong, List<FreeExtent>> _files = [];
@@ -32,10 +33,11 @@ internal sealed class TestMount : IDisposable
     public TestMount(IBlockDevice meta, in SuperBlock super, ulong rid, Prng prng)
     {
         Rid = rid;
+        _meta = meta;
         ulong fsid = super.Header.Fsid;
         ulong total = (ulong)meta.SizeBytes / FormatConstants.LargeBlockBytes;
         _cache = new BlockCache(meta, 128, fsid, total, BtreeShape.Verify);
-        _writer = new BlockWriter(meta, 512, fsid, prng.Fork("mount blocks"));
+        _writer = new BlockWriter(meta, 2048, fsid, prng.Fork("mount blocks"));
         Prng = prng.Fork("mount");
     }
 
@@ -90,6 +92,7 @@ internal sealed class TestMount : IDisposable
         _log.MetaAvail = allocator!.Avail;
         _log.MetaFreed = allocator.Freed;
         Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
         _writer.MoveTo(_cache);
     }
 
