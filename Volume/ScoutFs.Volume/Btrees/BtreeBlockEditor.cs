@@ -41,6 +41,9 @@ internal readonly ref struct BtreeBlockEditor
 
     private bool IsLeaf => Header.Level == 0;
 
+    /// <summary><see cref="IsWorthCompacting"/> of a block with so many bytes of items and values.</summary>
+    public static bool IsWorthCompactingAt(int totalItemBytes) => totalItemBytes * 100 / FillBytes < 80;
+
     /// <summary>Makes an empty block of a level; the header is stamped elsewhere.</summary>
     public static void Initialise(Span<byte> block, int level)
     {
@@ -56,7 +59,7 @@ internal readonly ref struct BtreeBlockEditor
     public bool HasRoom(int valueBytes) => Header.MidFreeLen >= ItemBytes + Round8(valueBytes);
 
     /// <summary>A compaction would give enough room, and not so little that it is soon needed again.</summary>
-    public bool IsWorthCompacting => TotalItemBytes * 100 / FillBytes < 80;
+    public bool IsWorthCompacting => IsWorthCompactingAt(TotalItemBytes);
 
     /// <summary>Bytes an item counts in <see cref="TotalItemBytes"/>.</summary>
     public static int ItemBytesOf(in BtreeItem item) => ItemBytes + Round8(item.ValLen);

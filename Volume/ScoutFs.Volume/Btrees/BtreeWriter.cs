@@ -20,6 +20,9 @@ namespace ScoutFs.Volume.Btrees;
 /// </remarks>
 public sealed partial class BtreeWriter : IDisposable
 {
+    // Bytes of a value to make no room for: an item is to be removed.
+    private const int NoRoom = -1;
+
     private readonly BlockCache _cache;
     private readonly BlockWriter _writer;
     private readonly IBlockAllocator _allocator;
@@ -229,6 +232,7 @@ public sealed partial class BtreeWriter : IDisposable
             bool hasRoom = level == 0
                 ? block.HasRoom(valueBytes) || block.HasValueOfLength(key, valueBytes)
                 : block.HasRoom(Disk.SizeOf<BlockRef>());
+            hasRoom |= valueBytes == NoRoom;
             if (!hasRoom)
             {
                 if (block.IsWorthCompacting)
@@ -292,7 +296,20 @@ public sealed partial class BtreeWriter : IDisposable
         return left;
     }
 
-    private void ApplyRemove(ref BtreeRoot root, in ItemKey key)
+    // With keepsHeight the root stays however few children it has.
+    private void ApplyRemove(ref BtreeRoot root, in ItemKey key, bool keepsHeight = false)
+    {
+        var leaf = DescendToRemove(ref root, key, keepsHeight);
+        leaf.Remove(leaf.View.FindInLeaf(key));
+        if (root.Height == 1 && leaf.NrItems == 0)
+        {
+            _writer.Free(root.Ref, _allocator);
+            root = default;
+        }
+    }
+
+    // Makes the path dirty and joins blocks on it that are filled too little.
+    private BtreeBlockEditor DescendToRemove(scoped ref BtreeRoot root, scoped in ItemKey key, bool keepsHeight)
     {
         var block = new BtreeBlockEditor(Dirty(ref root.Ref));
         while (block.View.Level > 0)
@@ -306,7 +323,7 @@ public sealed partial class BtreeWriter : IDisposable
             {
                 Join(block, childBlock, key, _siblings[level]);
                 bool isRoot = block.View.Level == root.Height - 1;
-                if (isRoot && block.NrItems == 1)
+                if (isRoot && block.NrItems == 1 && !keepsHeight)
                 {
                     var oldRoot = root.Ref;
                     root.Ref = childRef;
@@ -318,16 +335,12 @@ public sealed partial class BtreeWriter : IDisposable
             block = childBlock;
         }
 
-        block.Remove(block.View.FindInLeaf(key));
-        if (root.Height == 1 && block.NrItems == 0)
-        {
-            _writer.Free(root.Ref, _allocator);
-            root = default;
-        }
+        return block;
     }
 
     // Takes items from the neighbour into the block on the path; frees the neighbour when that empties it.
-    private void Join(BtreeBlockEditor parent, BtreeBlockEditor block, in ItemKey key, BlockRef siblingRef)
+    private void Join(
+        BtreeBlockEditor parent, BtreeBlockEditor block, scoped in ItemKey key, BlockRef siblingRef)
     {
         int blockItem = parent.View.LowerBound(key);
         int siblingItem = FindChild(parent.View, blockItem, siblingRef, out bool isLeft);

@@ -93,6 +93,18 @@ public enum CorruptionSite : ushort
     /// <summary>A totals item to add to does not have 16 bytes (format §10.9).</summary>
     BtreeWriterDelta,
 
+    /// <summary>A totals item to merge into does not have 16 bytes (format §10.9).</summary>
+    BtreeMergeTotal,
+
+    /// <summary>A totals item to merge does not have 16 bytes (format §10.9).</summary>
+    BtreeMergeDelta,
+
+    /// <summary>A block of a tree that is being freed has another level than its place asks for (format §13.2).</summary>
+    BtreeFreeingLevel,
+
+    /// <summary>The root of a tree to free has a height that contradicts its reference (format §7.1, I34).</summary>
+    BtreeFreeingRoot,
+
     /// <summary>The head block of an allocator list exceeds its array (format §8.2, I51).</summary>
     ListHeadBounds,
 
@@ -161,6 +173,9 @@ public enum CorruptionSite : ushort
 
     /// <summary>A compaction is to go on where no srch entry starts (format §12.2).</summary>
     SrchResumeOffset,
+
+    /// <summary>A log trees item to merge does not have 472 bytes (format §9.1, I84).</summary>
+    MergeInputLength,
 
     /// <summary>A srch file item does not have 88 bytes (format §12.2, I76).</summary>
     SrchFileItemLength,
