@@ -196,7 +196,8 @@ public sealed class LogMergeWorkerTests
 
         public async Task<LogMergeComplete> RunOnSmallDeviceAsync()
         {
-            var request = await MakeRequestAsync(new BtreeSubtree(_fsRoot, true, default, default), default, ItemKey.Max);
+            var whole = new BtreeSubtree(_fsRoot, true, ItemKey.Min, ItemKey.Max);
+            var request = await MakeRequestAsync(whole, ItemKey.Min, ItemKey.Max);
             await using var device = new MemoryBlockDevice("too small", 1 << 16);
             var worker = new LogMergeWorker(device, _world.Cache, _world.Prng.Fork("small"));
             var (complete, error, _) = await worker.RunAsync(request, CancellationToken.None);

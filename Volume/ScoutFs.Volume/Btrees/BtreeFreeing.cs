@@ -6,7 +6,9 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Btrees;
 
-/// <summary>Frees the blocks of a whole tree step by step, without changing or reading its leaves (engine §2.7).</summary>
+/// <summary>
+/// Frees the blocks of a whole tree step by step, without changing or reading its leaves (engine §2.7).
+/// </summary>
 /// <remarks>
 /// <para>Progress is a key: in every parent the children whose item key is smaller are freed with all below them. When
 /// the last child of a parent is freed, the parent goes with it, and so do ancestors that have nothing else left, level

@@ -9,8 +9,8 @@ namespace ScoutFs.Volume.Btrees;
 /// <summary>When a merge has to stop before it is through (engine §2.6).</summary>
 /// <param name="IsSubtree">The destination is a part of a tree, of height 2, and its height must stay.</param>
 /// <param name="MaxDirtyBlocks">Dirty blocks of the writer from which on nothing more is merged.</param>
-/// <param name="MinBlocks">Blocks to allocate, and room for freed ones, below which nothing more is merged; at least two
-/// a level of the destination and two more.</param>
+/// <param name="MinBlocks">Blocks to allocate, and room for freed ones, below which nothing more is merged; at least
+/// two a level of the destination and two more.</param>
 public readonly record struct MergeLimits(bool IsSubtree, int MaxDirtyBlocks, int MinBlocks);
 
 /// <content>Merging of sorted item versions into fs_root: one walk a leaf (engine §2.6, format §9.6).</content>

@@ -99,7 +99,7 @@ public enum CorruptionSite : ushort
     /// <summary>A totals item to merge does not have 16 bytes (format §10.9).</summary>
     BtreeMergeDelta,
 
-    /// <summary>A block of a tree that is being freed has another level than its place asks for (format §13.2).</summary>
+    /// <summary>A block of a tree that is being freed has not the level of its place (format §13.2).</summary>
     BtreeFreeingLevel,
 
     /// <summary>The root of a tree to free has a height that contradicts its reference (format §7.1, I34).</summary>
