@@ -187,7 +187,8 @@ public sealed class BtreeCursor : IDisposable
         {
             _leaf.Dispose();
             var status = BtreeDescent.Descend(
-                _cache, _writer, _root, key, _readAheadBlocks, out _leaf, out _leafEnd, out _needed, out var fault);
+                _cache, _writer, _root, key, _readAheadBlocks, out _leaf, out _, out _leafEnd, out _needed,
+                out var fault);
             if (status == BtreeStatus.Corrupt)
             {
                 Fault = fault;

@@ -14,6 +14,7 @@ internal static class BtreeDescent
     /// <param name="key">Key to find the leaf of.</param>
     /// <param name="readAheadBlocks">Following leaves to start reading.</param>
     /// <param name="leaf">The leaf, with Found.</param>
+    /// <param name="leafStart">First key of the leaf's range, with Found.</param>
     /// <param name="leafEnd">Last key of the leaf's range, with Found.</param>
     /// <param name="needed">The block to load, with NeedBlock.</param>
     /// <param name="fault">What is wrong, with Corrupt.</param>
@@ -25,6 +26,7 @@ internal static class BtreeDescent
         in ItemKey key,
         int readAheadBlocks,
         out BlockLease leaf,
+        out ItemKey leafStart,
         out ItemKey leafEnd,
         out BlockRef needed,
         out Corruption fault)
@@ -32,6 +34,7 @@ internal static class BtreeDescent
         leaf = default;
         needed = default;
         fault = default;
+        leafStart = ItemKey.Min;
         leafEnd = ItemKey.Max;
         if (root.Height == 0 && root.Ref.IsNone)
             return BtreeStatus.End;
@@ -67,6 +70,7 @@ internal static class BtreeDescent
             if (level == 0)
             {
                 leaf = lease;
+                leafStart = start;
                 leafEnd = end;
                 return BtreeStatus.Found;
             }

@@ -51,7 +51,7 @@ public static class BtreeReader
         out Corruption fault)
     {
         item = default;
-        var status = BtreeDescent.Descend(cache, null, root, key, 0, out var leaf, out _, out needed, out fault);
+        var status = BtreeDescent.Descend(cache, null, root, key, 0, out var leaf, out _, out _, out needed, out fault);
         if (status != BtreeStatus.Found)
             return status;
         int offset = new BtreeBlock(leaf.Bytes).FindInLeaf(key);

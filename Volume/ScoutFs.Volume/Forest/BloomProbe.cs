@@ -32,6 +32,23 @@ public readonly struct BloomProbe
         return IsSet(bitmap, _bit0) && IsSet(bitmap, _bit1) && IsSet(bitmap, _bit2);
     }
 
+    /// <summary>Sets the bits in a dirty bloom block and counts those that are new.</summary>
+    public void AddTo(Span<byte> bloomBlock)
+    {
+        var bitmap = bloomBlock[Disk.SizeOf<BloomBlockHeader>()..];
+        ulong added = Set(bitmap, _bit0) + Set(bitmap, _bit1) + Set(bitmap, _bit2);
+        ref var header = ref Disk.Ref<BloomBlockHeader>(bloomBlock);
+        header.TotalSet = header.TotalSet.Value + added;
+    }
+
+    private static ulong Set(Span<byte> bitmap, uint bit)
+    {
+        if (IsSet(bitmap, bit))
+            return 0;
+        bitmap[(int)(bit / 8)] |= (byte)(1 << (int)(bit % 8));
+        return 1;
+    }
+
     private static bool IsSet(ReadOnlySpan<byte> bitmap, uint bit) =>
         (bitmap[(int)(bit / 8)] & (1 << (int)(bit % 8))) != 0;
 }

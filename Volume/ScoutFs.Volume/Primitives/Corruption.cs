@@ -135,6 +135,9 @@ public enum CorruptionSite : ushort
     /// <summary>A fixed-size item has a value of another length (format §6.2, §19).</summary>
     ItemValueLength,
 
+    /// <summary>A log trees item that a mount reads has a wrong length (format §9.1).</summary>
+    LogTreesValueLength,
+
     /// <summary>A log trees item's key is not its rid and nr (format §9.1, I84).</summary>
     LogTreesKey,
 

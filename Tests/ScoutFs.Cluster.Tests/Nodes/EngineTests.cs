@@ -1,0 +1,69 @@
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Testing.Nodes;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Cluster.Tests.Nodes;
+
+/// <summary>The engine over a real leader, used as a filesystem.</summary>
+internal sealed class EngineTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Test]
+    public async Task Files_AfterRemount_AreAllThere()
+    {
+        var (meta, data) = await DirectNode.FormatAsync();
+        var node = await DirectNode.StartAsync(meta, data);
+        var (error, directory, _) = await node.Fs.CreateAsync(
+            1, Name("dir"), FileMode.Directory | 0x1ed, 0, default, default, None);
+        Assert.That(error, Is.EqualTo(FsError.None));
+        byte[] contents = new byte[300_000];
+        new Prng(7).Fill(contents);
+        for (int i = 0; i < 100; i++)
+        {
+            (error, ulong ino, _) = await node.Fs.CreateAsync(
+                directory, Name($"file{i}"), FileMode.Regular | 0x1a4, 0, default, default, None);
+            Assert.That(error, Is.EqualTo(FsError.None));
+            (error, int written) = await node.Fs.WriteAsync(ino, 100, contents, false, false, None);
+            Assert.That((error, written), Is.EqualTo((FsError.None, contents.Length)));
+        }
+
+        await node.UnmountAsync();
+        await CheckAsync(meta, data);
+
+        node = await DirectNode.StartAsync(meta, data, seed: 2);
+        (error, ulong found, _) = await node.Fs.LookupAsync(directory, Name("file57"), None);
+        Assert.That(error, Is.EqualTo(FsError.None));
+        byte[] read = new byte[contents.Length + 500];
+        (error, int count) = await node.Fs.ReadAsync(found, 0, read, None);
+        Assert.That((error, count), Is.EqualTo((FsError.None, contents.Length + 100)));
+        Assert.That(read[100..(100 + contents.Length)].SequenceEqual(contents), Is.True);
+        var entries = new List<ListedEntry>();
+        (error, bool isEnd) = await node.Fs.ListAsync(directory, 0, entries, 1000, None);
+        Assert.That((error, isEnd, entries.Count), Is.EqualTo((FsError.None, true, 100)));
+        foreach (var entry in entries)
+            Assert.That(await node.Fs.UnlinkAsync(directory, entry.Name, false, None), Is.EqualTo(FsError.None));
+        Assert.That(await node.Fs.UnlinkAsync(1, Name("dir"), true, None), Is.EqualTo(FsError.None));
+        await node.UnmountAsync();
+        var report = await CheckAsync(meta, data);
+        Assert.That(report, Is.Not.Null);
+    }
+
+    private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static async Task<CheckReport> CheckAsync(IBlockDevice meta, IBlockDevice data)
+    {
+        var report = await VolumeChecker.CheckAsync(meta, data, new CheckOptions(), null, None);
+        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
+        return report;
+    }
+}

@@ -1,0 +1,224 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+using ScoutFs.Volume.Allocation;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Transactions;
+
+namespace ScoutFs.Volume.Data;
+
+/// <summary>What the data operations of a mount share: buffers, waiters, block allocation, reads under way.</summary>
+/// <remarks>Guarded by the gate.</remarks>
+public sealed class DataPort : IDisposable
+{
+    private readonly OperationRunner _runner;
+    private readonly List<DataExtent> _plan = [];
+    private readonly Dictionary<ulong, ReadsOfInode> _reads = [];
+    private readonly BlockPool _loadPool = new(16);
+
+    /// <summary>Creates the data side of a mount.</summary>
+    public DataPort(OperationRunner runner, DataBuffers buffers, AllocationPolicy policy)
+    {
+        _runner = runner;
+        Buffers = buffers;
+        Policy = policy;
+        Waiters = new OfflineWaiters(runner.Gate);
+    }
+
+    /// <summary>File data on its way to the device.</summary>
+    public DataBuffers Buffers { get; }
+
+    /// <summary>Operations that wait for offline data.</summary>
+    public OfflineWaiters Waiters { get; }
+
+    /// <summary>How files get blocks; may change at any time.</summary>
+    public AllocationPolicy Policy { get; set; }
+
+    /// <summary>The need of an operation that met an interrupted truncation: to finish it.</summary>
+    public IOperationNeed TruncateNeed(ulong ino) => new InterruptedTruncate(_runner, this, ino);
+
+    /// <summary>Makes the contents of a written block available in the buffers. False: attempt again.</summary>
+    public bool TouchBlock(OperationContext context, in InodeHandle inode, ulong block)
+    {
+        if (!FileExtents.Next(context, inode, block, out bool isFound, out var extent))
+            return false;
+        if (!isFound || extent.Start > block || !extent.IsOnline)
+            return true;
+        ulong blkno = extent.Blkno + (block - extent.Start);
+        if (Buffers.TryGet(blkno, out _))
+            return true;
+        context.Need(new BlockLoad(this, blkno), releasesLocks: false);
+        return false;
+    }
+
+    /// <summary>Takes free blocks for all holes of a range. False: no more are in memory, nothing is taken.</summary>
+    public bool Plan(
+        OperationContext context, in InodeHandle inode, ulong first, ulong end, out List<DataExtent> plan)
+    {
+        plan = _plan;
+        plan.Clear();
+        ulong block = first;
+        while (block < end)
+        {
+            bool isKnown = FileExtents.Next(context, inode, block, out bool isFound, out var extent);
+            Invariant.Require(isKnown);
+            if (isFound && extent.Start <= block)
+            {
+                block = extent.End;
+                continue;
+            }
+
+            ulong nextStart = isFound ? extent.Start : ulong.MaxValue;
+            ulong want = Math.Max(Math.Min(nextStart, end) - block, Ahead(inode, first, block, nextStart));
+            while (want > 0)
+            {
+                if (!context.Transaction.DataSpace.TryTake(want, out var taken))
+                {
+                    if (block >= end)
+                        break;
+                    GiveBack(context, plan);
+                    return false;
+                }
+
+                plan.Add(new DataExtent(block, taken.Count, taken.Start, DataExtentItem.FlagUnwritten));
+                block += taken.Count;
+                want -= taken.Count;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Gives a plan's blocks back.</summary>
+    public static void GiveBack(OperationContext context, List<DataExtent> plan)
+    {
+        for (int i = plan.Count - 1; i >= 0; i--)
+            context.Transaction.DataSpace.GiveBack(new FreeExtent(plan[i].Blkno, plan[i].Count));
+        plan.Clear();
+    }
+
+    /// <summary>Puts a plan's extents into the file, unwritten; cannot fail.</summary>
+    public static void Allocate(OperationContext context, ref InodeHandle inode, List<DataExtent> plan)
+    {
+        foreach (var extent in plan)
+            FileExtents.Set(context, ref inode, extent);
+        plan.Clear();
+    }
+
+    /// <summary>Notes a read of device blocks; freeing blocks of the file waits for it.</summary>
+    public void BeginRead(ulong ino)
+    {
+        if (!_reads.TryGetValue(ino, out var reads))
+        {
+            reads = new ReadsOfInode();
+            _reads.Add(ino, reads);
+        }
+
+        reads.Count++;
+    }
+
+    /// <summary>Ends <see cref="BeginRead"/>.</summary>
+    public void EndRead(ulong ino)
+    {
+        var reads = _reads[ino];
+        if (--reads.Count > 0)
+            return;
+        _ = _reads.Remove(ino);
+        _ = reads.Drained.TrySetResult();
+    }
+
+    /// <summary>Whether blocks of the file may be freed. False: attempt again.</summary>
+    public bool MayFree(OperationContext context, ulong ino)
+    {
+        if (!_reads.TryGetValue(ino, out var reads))
+            return true;
+        context.Need(reads, releasesLocks: true);
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Buffers.Dispose();
+        _loadPool.Dispose();
+    }
+
+    // Blocks to allocate at once from a block on (engine §8.3).
+    private ulong Ahead(in InodeHandle inode, ulong first, ulong block, ulong nextStart)
+    {
+        ulong online = inode.Item.OnlineBlocks.Value + (block - first);
+        ulong count;
+        if (Policy.IsContiguousOnly)
+        {
+            if (block <= 1 || block != online)
+                return 1;
+            count = Math.Min(block, nextStart - block);
+        }
+        else
+        {
+            ulong region = block - (block % Policy.PreallocBlocks);
+            count = Math.Min(region + Policy.PreallocBlocks, nextStart) - block;
+            count = Math.Max(1, Math.Min(count, online));
+        }
+
+        return Math.Min(count, Policy.PreallocBlocks);
+    }
+
+    private async ValueTask<FsError> LoadAsync(ulong blkno, CancellationToken cancellationToken)
+    {
+        var memory = _loadPool.TryRent();
+        if (memory is null)
+        {
+            // Many loads at a time: wait in line by trying again.
+            await Task.Yield();
+            return FsError.None;
+        }
+
+        var bytes = memory.Memory[..FormatConstants.SmallBlockBytes];
+        var error = await Buffers.Device.ReadAsync(
+            (long)blkno * FormatConstants.SmallBlockBytes, bytes, cancellationToken);
+        lock (_runner.Gate)
+        {
+            if (error == FsError.None)
+                Buffers.PutClean(blkno, bytes.Span);
+            _loadPool.Return(memory);
+        }
+
+        return error;
+    }
+
+    private sealed class BlockLoad(DataPort port, ulong blkno) : IOperationNeed
+    {
+        public ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken) =>
+            port.LoadAsync(blkno, cancellationToken);
+    }
+
+    private sealed class ReadsOfInode : IOperationNeed
+    {
+        public readonly TaskCompletionSource Drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public int Count;
+
+        public async ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                await Drained.Task.WaitAsync(cancellationToken);
+                return FsError.None;
+            }
+            catch (OperationCanceledException)
+            {
+                return FsError.Cancelled;
+            }
+        }
+    }
+
+    private sealed class InterruptedTruncate(OperationRunner runner, DataPort port, ulong ino) : IOperationNeed
+    {
+        public ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken) =>
+            TruncateOperation.FinishAsync(runner, port, ino, cancellationToken);
+    }
+}

@@ -1,0 +1,395 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Data;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Transactions;
+
+namespace ScoutFs.Volume.Mounting;
+
+/// <summary>The filesystem as its users call it: one call an operation (engine §§6–8).</summary>
+/// <remarks>
+/// <para>Inodes are named by number, names are bytes. Access rights are the caller's to check. Any thread may call, any
+/// number at a time. Every call may end with Isolated or Cancelled besides what it lists; a cancelled call has
+/// changed nothing.</para>
+/// <para>What a call has changed is visible to every later call on any node, and durable after the next
+/// <see cref="SyncAsync"/>. Changes become durable in transactions, all or nothing.</para>
+/// </remarks>
+public sealed class FileSystem : IDisposable
+{
+    private const int BounceBlocks = 128;
+    private const int MaxDepth = 1 << 20;
+
+    private readonly Mount _mount;
+    private readonly OperationRunner _runner;
+    private readonly IBlockDevice _dataDevice;
+    private readonly TimeProvider _time;
+    private readonly Stack<List<DeviceRead>> _readLists = new();
+    private readonly BlockPool _bounce = new(BounceBlocks);
+
+    /// <summary>Creates the surface of a mount.</summary>
+    internal FileSystem(Mount mount, IBlockDevice dataDevice, TimeProvider time)
+    {
+        _mount = mount;
+        _runner = mount.Runner;
+        _dataDevice = dataDevice;
+        _time = time;
+    }
+
+    /// <summary>The time now, as stored.</summary>
+    public Timespec Now
+    {
+        get
+        {
+            long ticks = _time.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.Ticks;
+            long seconds = Math.DivRem(ticks, TimeSpan.TicksPerSecond, out long rest);
+            return new Timespec { Sec = seconds, Nsec = (uint)(rest * 100) };
+        }
+    }
+
+    /// <summary>Reads an inode.</summary>
+    /// <returns>None, NotFound, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, InodeItem Item)> GetAttributesAsync(
+        ulong ino, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new GetInodeOperation(ino), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Item);
+    }
+
+    /// <summary>Looks a name up.</summary>
+    /// <returns>None, NotFound, NotDirectory, NameTooLong, Invalid, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, ulong Ino, InodeItem Item)> LookupAsync(
+        ulong directory, ReadOnlyMemory<byte> name, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new LookupOperation(directory, name), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Ino, done.Item);
+    }
+
+    /// <summary>Lists entries of a directory from a position on; "." and ".." are the caller's.</summary>
+    /// <returns>None, NotFound, NotDirectory, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, bool IsEnd)> ListAsync(
+        ulong directory,
+        ulong fromPos,
+        List<ListedEntry> entries,
+        int limit,
+        CancellationToken cancellationToken)
+    {
+        entries.Clear();
+        var (error, done) = await _runner.RunAsync(
+            new ListOperation(directory, fromPos, entries, limit), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.IsEnd);
+    }
+
+    /// <summary>Reads a symlink's target.</summary>
+    /// <returns>None, NotFound, Invalid, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, byte[] Target)> ReadSymlinkAsync(
+        ulong ino, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new ReadSymlinkOperation(ino), cancellationToken);
+        return error != FsError.None ? (error, []) : (done.Error, done.Target);
+    }
+
+    /// <summary>Creates a file, directory, symlink, fifo, socket or device; an empty name makes an unnamed
+    /// file.</summary>
+    /// <param name="directory">Directory.</param>
+    /// <param name="name">Name.</param>
+    /// <param name="mode">Type and permissions, after the umask.</param>
+    /// <param name="rdev">Device number of a device.</param>
+    /// <param name="target">Target of a symlink.</param>
+    /// <param name="creator">Who creates.</param>
+    /// <param name="cancellationToken">Ends a wait.</param>
+    /// <returns>None; Exists, NotFound, NotDirectory, NameTooLong, Invalid, TooManyLinks, QuotaExceeded,
+    /// NoSpace…</returns>
+    public async ValueTask<(FsError Error, ulong Ino, InodeItem Item)> CreateAsync(
+        ulong directory,
+        ReadOnlyMemory<byte> name,
+        uint mode,
+        uint rdev,
+        ReadOnlyMemory<byte> target,
+        Creator creator,
+        CancellationToken cancellationToken)
+    {
+        bool isDirectory = (mode & FileMode.TypeMask) == FileMode.Directory;
+        var numbers = isDirectory ? _mount.DirectoryNumbers : _mount.FileNumbers;
+        var (error, done) = await _runner.RunAsync(
+            new CreateOperation(directory, name, mode, rdev, target, creator, numbers), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Ino, done.Item);
+    }
+
+    /// <summary>Gives an inode another name.</summary>
+    /// <param name="ino">The inode.</param>
+    /// <param name="directory">Directory of the name.</param>
+    /// <param name="name">Name.</param>
+    /// <param name="isUnnamed">The caller holds an unnamed file open that is to get its first name.</param>
+    /// <param name="cancellationToken">Ends a wait.</param>
+    public async ValueTask<(FsError Error, InodeItem Item)> LinkAsync(
+        ulong ino,
+        ulong directory,
+        ReadOnlyMemory<byte> name,
+        bool isUnnamed,
+        CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(
+            new LinkOperation(ino, directory, name, isUnnamed, Now), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Item);
+    }
+
+    /// <summary>Removes a name of a file, or an empty directory.</summary>
+    public async ValueTask<FsError> UnlinkAsync(
+        ulong directory, ReadOnlyMemory<byte> name, bool isRmdir, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(
+            new UnlinkOperation(directory, name, isRmdir, Now), cancellationToken);
+        error = error != FsError.None ? error : done.Error;
+        if (error == FsError.None && done.LinksLeft == 0)
+            _mount.Deletion.Start(done.Ino);
+        return error;
+    }
+
+    /// <summary>Renames, replacing what is there unless told not to.</summary>
+    public async ValueTask<FsError> RenameAsync(
+        ulong oldDirectory,
+        ReadOnlyMemory<byte> oldName,
+        ulong newDirectory,
+        ReadOnlyMemory<byte> newName,
+        bool isNoReplace,
+        CancellationToken cancellationToken)
+    {
+        var rename = new RenameOperation(oldDirectory, oldName, newDirectory, newName, isNoReplace, Now);
+        if (oldDirectory == newDirectory)
+            return await FinishRenameAsync(rename, cancellationToken);
+        ValueTask<(FsError Error, Locking.ClusterLock? Lock)> wait;
+        lock (_mount.Gate)
+            wait = _mount.Locks.WaitAsync(Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
+        var (error, renameLock) = await wait;
+        if (error != FsError.None)
+            return error;
+        try
+        {
+            error = await CheckAncestorsAsync(oldDirectory, oldName, newDirectory, newName, cancellationToken);
+            return error != FsError.None ? error : await FinishRenameAsync(rename, cancellationToken);
+        }
+        finally
+        {
+            lock (_mount.Gate)
+                _mount.Locks.Release(renameLock!, Locking.LockMode.Write, _mount.Transaction.TransSeq);
+        }
+    }
+
+    /// <summary>Sets attributes other than the size.</summary>
+    public async ValueTask<(FsError Error, InodeItem Item)> SetAttributesAsync(
+        ulong ino, AttributeChanges changes, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(
+            new SetAttributesOperation(ino, changes, Now), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Item);
+    }
+
+    /// <summary>Sets a file's size.</summary>
+    public ValueTask<(FsError Error, InodeItem Item)> TruncateAsync(
+        ulong ino, ulong size, CancellationToken cancellationToken) =>
+        TruncateOperation.RunAsync(_runner, _mount.Data, ino, size, Now, cancellationToken);
+
+    /// <summary>Writes to a file; the bytes are in memory until the next commit.</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="offset">First byte; ignored for an append.</param>
+    /// <param name="bytes">The bytes; not used after the call.</param>
+    /// <param name="isAppend">Write at the end.</param>
+    /// <param name="clearsSetId">Whether set-id bits go.</param>
+    /// <param name="cancellationToken">Ends a wait; what was written stays.</param>
+    /// <returns>Bytes written with None; else the error, and nothing of the last megabyte was written.</returns>
+    public async ValueTask<(FsError Error, int Written)> WriteAsync(
+        ulong ino,
+        ulong offset,
+        ReadOnlyMemory<byte> bytes,
+        bool isAppend,
+        bool clearsSetId,
+        CancellationToken cancellationToken)
+    {
+        int written = 0;
+        while (written < bytes.Length)
+        {
+            var piece = bytes.Slice(written, Math.Min(WriteOperation.MaxBytes, bytes.Length - written));
+            var (error, done) = await _runner.RunAsync(
+                new WriteOperation(
+                    ino, offset + (ulong)written, piece, isAppend, clearsSetId, Now, _mount.Data),
+                cancellationToken);
+            error = error != FsError.None ? error : done.Error;
+            if (error != FsError.None)
+                return written > 0 ? (FsError.None, written) : (error, 0);
+            written += piece.Length;
+        }
+
+        return (FsError.None, written);
+    }
+
+    /// <summary>Reads from a file; waits for staging where contents are offline.</summary>
+    /// <returns>Bytes read with None, less than asked for at the end of the file; else the error.</returns>
+    public async ValueTask<(FsError Error, int Read)> ReadAsync(
+        ulong ino, ulong offset, Memory<byte> target, CancellationToken cancellationToken)
+    {
+        List<DeviceRead>? reads;
+        lock (_readLists)
+        {
+            if (!_readLists.TryPop(out reads))
+                reads = [];
+        }
+
+        var (error, done) = await _runner.RunAsync(
+            new ReadOperation(ino, offset, target, reads, _mount.Data), cancellationToken);
+        error = error != FsError.None ? error : done.Error;
+        if (error == FsError.None && reads.Count > 0)
+        {
+            foreach (var read in reads)
+            {
+                if (error == FsError.None)
+                    error = await ReadDeviceAsync(read, target, cancellationToken);
+            }
+
+            lock (_mount.Gate)
+                _mount.Data.EndRead(ino);
+        }
+
+        lock (_readLists)
+            _readLists.Push(reads);
+        return (error, error == FsError.None ? done.Bytes : 0);
+    }
+
+    /// <summary>Reads an xattr.</summary>
+    /// <returns>None, NotFound, NoXattr, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, byte[] Value)> GetXattrAsync(
+        ulong ino, ReadOnlyMemory<byte> name, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new GetXattrOperation(ino, name), cancellationToken);
+        return error != FsError.None ? (error, []) : (done.Error, done.Value);
+    }
+
+    /// <summary>Lists xattrs, hidden ones too.</summary>
+    public async ValueTask<(FsError Error, List<ListedXattr> Names)> ListXattrsAsync(
+        ulong ino, CancellationToken cancellationToken)
+    {
+        var names = new List<ListedXattr>();
+        var (error, done) = await _runner.RunAsync(new ListXattrsOperation(ino, names), cancellationToken);
+        return (error != FsError.None ? error : done.Error, names);
+    }
+
+    /// <summary>Sets an xattr, or removes it when the value is null.</summary>
+    public async ValueTask<FsError> SetXattrAsync(
+        ulong ino, ReadOnlyMemory<byte> name, byte[]? value, XattrMode mode, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(
+            new SetXattrOperation(ino, name, value, mode, Now), cancellationToken);
+        return error != FsError.None ? error : done.Error;
+    }
+
+    /// <summary>Makes everything that was changed before the call durable.</summary>
+    public ValueTask<FsError> SyncAsync(CancellationToken cancellationToken) =>
+        _mount.Transaction.CommitAsync(cancellationToken);
+
+    /// <summary>Notes that an inode is in use: it is not deleted until <see cref="Close"/>.</summary>
+    public void Open(ulong ino) => _mount.OpenInodes.Open(ino);
+
+    /// <summary>Ends uses of an inode; one without links is deleted after the last.</summary>
+    public void Close(ulong ino, bool hasNoLinks, int uses = 1)
+    {
+        if (_mount.OpenInodes.Close(ino, uses) && hasNoLinks)
+            _mount.Deletion.Start(ino);
+    }
+
+    /// <summary>Free and total counts.</summary>
+    public ValueTask<(FsError Error, WireStatFs Counts)> StatFsAsync(CancellationToken cancellationToken) =>
+        _mount.Leader.StatFsAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => _bounce.Dispose();
+
+    private async ValueTask<FsError> FinishRenameAsync(RenameOperation rename, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(rename, cancellationToken);
+        error = error != FsError.None ? error : done.Error;
+        if (error == FsError.None && done.ReplacedIno != 0 && done.ReplacedLinksLeft == 0)
+            _mount.Deletion.Start(done.ReplacedIno);
+        return error;
+    }
+
+    // Neither may the moved directory be above its new place, nor the replaced one above its old (engine §7.6).
+    private async ValueTask<FsError> CheckAncestorsAsync(
+        ulong oldDirectory,
+        ReadOnlyMemory<byte> oldName,
+        ulong newDirectory,
+        ReadOnlyMemory<byte> newName,
+        CancellationToken cancellationToken)
+    {
+        var (error, moved, item) = await LookupAsync(oldDirectory, oldName, cancellationToken);
+        if (error != FsError.None)
+            return error;
+        if (InodeAccess.IsDirectory(item))
+        {
+            error = await RefuseAncestorAsync(newDirectory, moved, FsError.Invalid, cancellationToken);
+            if (error != FsError.None)
+                return error;
+        }
+
+        (error, ulong replaced, item) = await LookupAsync(newDirectory, newName, cancellationToken);
+        if (error == FsError.NotFound)
+            return FsError.None;
+        if (error != FsError.None || !InodeAccess.IsDirectory(item))
+            return error;
+        return await RefuseAncestorAsync(oldDirectory, replaced, FsError.NotEmpty, cancellationToken);
+    }
+
+    private async ValueTask<FsError> RefuseAncestorAsync(
+        ulong from, ulong forbidden, FsError refusal, CancellationToken cancellationToken)
+    {
+        ulong at = from;
+        for (int depth = 0; depth < MaxDepth; depth++)
+        {
+            if (at == forbidden)
+                return refusal;
+            if (at == FormatConstants.RootIno)
+                return FsError.None;
+            var (error, parent) = await _runner.RunAsync(new GetParentOperation(at), cancellationToken);
+            error = error != FsError.None ? error : parent.Error;
+            if (error != FsError.None)
+                return error;
+            at = parent.Parent;
+        }
+
+        return FsError.Loop;
+    }
+
+    // Whole blocks are read into aligned memory and copied from there.
+    private async ValueTask<FsError> ReadDeviceAsync(
+        DeviceRead read, Memory<byte> target, CancellationToken cancellationToken)
+    {
+        int done = 0;
+        while (done < read.Bytes)
+        {
+            long from = read.DeviceOffset + done;
+            int skip = (int)(from % FormatConstants.SmallBlockBytes);
+            int length = Math.Min(read.Bytes - done, BlockPool.BlockBytes - skip);
+            int whole = (skip + length + FormatConstants.SmallBlockBytes - 1)
+                / FormatConstants.SmallBlockBytes * FormatConstants.SmallBlockBytes;
+            var bounce = _bounce.TryRent();
+            if (bounce is null)
+            {
+                await Task.Yield();
+                continue;
+            }
+
+            var error = await _dataDevice.ReadAsync(from - skip, bounce.Memory[..whole], cancellationToken);
+            if (error == FsError.None)
+                bounce.Memory.Slice(skip, length).CopyTo(target[(read.TargetOffset + done)..]);
+            _bounce.Return(bounce);
+            if (error != FsError.None)
+                return error;
+            done += length;
+        }
+
+        return FsError.None;
+    }
+}

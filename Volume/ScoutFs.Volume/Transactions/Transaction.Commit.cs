@@ -1,0 +1,386 @@
+using System;
+using System.Threading;
+using System.Threading.Tasks;
+using ScoutFs.Volume.Allocation;
+using ScoutFs.Volume.Btrees;
+using ScoutFs.Volume.Forest;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Locking;
+using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Srch;
+
+namespace ScoutFs.Volume.Transactions;
+
+/// <summary>The commit (engine §5.4), step by step.</summary>
+/// <remarks>
+/// <para>1. Hold writers off and let those that wait finish. 2. Start writing file data. 3. Sort dirty items, srch
+/// entries and free extents into the log's blocks. 4. Write these blocks. 5. Flush both devices. 6. The leader's
+/// commit:
+/// from its super block write on, the transaction exists. 7. Items become clean. 8. Open the next transaction.</para>
+/// <para>Step 3 happens once: it is remembered in the blocks and the log record, so that repeating 4 to 6 after an
+/// error never adds a delta twice. 8 alone is repeated when it alone failed. An error in step 3 cannot be repaired:
+/// it isolates the mount, and its last committed transaction stands.</para>
+/// </remarks>
+public sealed partial class Transaction
+{
+    private BtreeWriter? _trees;
+    private ExtentAllocator? _extents;
+
+    /// <summary>Commits what was changed before the call; with or without the gate, await without it.</summary>
+    /// <returns>None; Isolated; Cancelled when only the wait was given up.</returns>
+    public async ValueTask<FsError> CommitAsync(CancellationToken cancellationToken)
+    {
+        Task<FsError> running;
+        lock (_gate)
+        {
+            if (IsIsolated)
+                return FsError.Isolated;
+            if (TransSeq == 0)
+                return FsError.None;
+
+            // Nothing was changed since a running one started.
+            _running ??= RunCommitAsync();
+            running = _running;
+        }
+
+        try
+        {
+            return await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return FsError.Cancelled;
+        }
+    }
+
+    /// <summary>Fills <see cref="DataSpace"/> from the data_avail tree; without the gate.</summary>
+    internal async ValueTask<FsError> TakeDataAsync(CancellationToken cancellationToken)
+    {
+        Task<FsError>? running;
+        lock (_gate)
+        {
+            running = _running;
+            if (running is null)
+            {
+                if (IsIsolated)
+                    return FsError.Isolated;
+                if (_dataSpace.ExtentCount > 0)
+                    return FsError.None;
+                running = _taking ??= TakeDataOnceAsync();
+            }
+        }
+
+        try
+        {
+            return await running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return FsError.Cancelled;
+        }
+    }
+
+    // One at a time, and never beside a commit, which waits for it.
+    private Task<FsError>? _taking;
+
+    private async Task<FsError> TakeDataOnceAsync()
+    {
+        lock (_gate)
+            _holders++;
+        await Task.Yield();
+        var error = await TakePieceAsync();
+        bool mustCommit = error == FsError.WouldBlock;
+        lock (_gate)
+        {
+            _taking = null;
+            Leave();
+        }
+
+        if (mustCommit)
+            error = await CommitAsync(CancellationToken.None);
+        return error;
+    }
+
+    // NoSpace; WouldBlock: a commit would bring more.
+    private async ValueTask<FsError> TakePieceAsync()
+    {
+        var avail = _log.DataAvail;
+        bool isLow = (avail.Flags.Value & AllocRoot.FlagLow) != 0;
+        if (avail.TotalLen == 0UL)
+            return isLow ? FsError.NoSpace : FsError.WouldBlock;
+        var error = await OpenAllocatorAsync();
+        if (error != FsError.None)
+            return error;
+        (error, avail, var taken) = await _extents!.TakeAsync(
+            avail, DataSpace.PieceBlocks, CancellationToken.None);
+        lock (_gate)
+        {
+            if (error == FsError.NoSpace)
+                return FsError.WouldBlock;
+            if (error == FsError.None && taken.Count > 0)
+            {
+                _log.DataAvail = avail;
+                _dataSpace.Add(taken);
+                return FsError.None;
+            }
+        }
+
+        if (error == FsError.None)
+            return isLow ? FsError.NoSpace : FsError.WouldBlock;
+        Isolate($"Free data extents of this mount cannot be read: {FsErrorTable.TextOf(error)}; {_extents.Fault}.");
+        return FsError.Isolated;
+    }
+
+    private async ValueTask<FsError> OpenAllocatorAsync()
+    {
+        if (_allocator is not null)
+            return FsError.None;
+        var (error, allocator, fault) = await ListAllocator.OpenAsync(
+            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
+        if (error == FsError.NoSpace)
+            return error;
+        if (allocator is null)
+        {
+            Isolate($"Metadata block lists of this mount cannot be read: {FsErrorTable.TextOf(error)}; {fault}.");
+            return FsError.Isolated;
+        }
+
+        lock (_gate)
+        {
+            _allocator = allocator;
+            _trees = new BtreeWriter(_cache, _writer, allocator);
+            _extents = new ExtentAllocator(_cache, _writer, allocator);
+        }
+
+        return FsError.None;
+    }
+
+    private async Task<FsError> RunCommitAsync()
+    {
+        IsCommitting = true;
+        Task? drained = null;
+        if (_holders > 0)
+        {
+            _drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            drained = _drained.Task;
+        }
+
+        await Task.Yield();
+        FsError error;
+        try
+        {
+            if (drained is not null)
+                await drained;
+            error = await CommitStepsAsync();
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Isolate("A commit met a broken invariant: " + exception);
+            error = FsError.Isolated;
+        }
+
+        lock (_gate)
+        {
+            IsCommitting = false;
+            _running = null;
+            _drained = null;
+            CommitCount++;
+        }
+
+        return error;
+    }
+
+    private async ValueTask<FsError> CommitStepsAsync()
+    {
+        if (IsIsolated)
+            return FsError.Isolated;
+        bool hasBlocks = !IsClean;
+        if (hasBlocks)
+        {
+            var error = await SortIntoBlocksAsync();
+            if (error != FsError.None)
+                return error;
+        }
+
+        while (!IsIsolated)
+        {
+            var error = await _dataWriteback.FlushAsync(CancellationToken.None);
+            if (error == FsError.None && hasBlocks)
+                error = await _writer.WriteAllAsync(CancellationToken.None);
+            if (error == FsError.None && hasBlocks)
+                error = await _metaDevice.FlushAsync(CancellationToken.None);
+            if (error == FsError.None)
+                error = await _leader.CommitLogTreesAsync(_log, CancellationToken.None);
+            if (error == FsError.None)
+                break;
+            if (!await DelayRetryAsync(error))
+                return FsError.Isolated;
+        }
+
+        lock (_gate)
+        {
+            _items.CommitDone();
+            _srchEntries.Clear();
+            _freedData.Clear();
+            _writer.MoveTo(_cache);
+            CommitStamp++;
+        }
+
+        while (!IsIsolated)
+        {
+            var (error, log) = await _leader.GetLogTreesAsync(CancellationToken.None);
+            if (error == FsError.None)
+            {
+                lock (_gate)
+                    Begin(log);
+                return FsError.None;
+            }
+
+            if (!await DelayRetryAsync(error))
+                return FsError.Isolated;
+        }
+
+        return FsError.Isolated;
+    }
+
+    private async ValueTask<bool> DelayRetryAsync(FsError error)
+    {
+        if (error == FsError.Isolated)
+        {
+            Isolate("The leader or a device has cut this mount off.");
+            return false;
+        }
+
+        LastCommitError = error;
+        await Task.Delay(RetryDelay, _time);
+        return !IsIsolated;
+    }
+
+    /// <summary>Why the last commit had to be repeated; None when it did not.</summary>
+    public FsError LastCommitError { get; private set; }
+
+    // Nothing else touches the writer, the allocator and the log record while this runs.
+    private async ValueTask<FsError> SortIntoBlocksAsync()
+    {
+        var error = await OpenAllocatorAsync();
+        if (error == FsError.None)
+            error = await WriteItemsAsync();
+        if (error == FsError.None && _srchEntries.Count > 0)
+            error = await WriteSrchEntriesAsync();
+        if (error == FsError.None)
+            error = await ReturnDataAsync();
+        if (error == FsError.Isolated)
+            return error;
+        if (error != FsError.None)
+        {
+            Isolate(
+                $"A commit could not be prepared: {FsErrorTable.TextOf(error)}; {_trees?.Fault}{_extents?.Fault}. "
+                + "The last committed state stands; mount again.");
+            return FsError.Isolated;
+        }
+
+        lock (_gate)
+        {
+            _log.MetaAvail = _allocator!.Avail;
+            _log.MetaFreed = _allocator.Freed;
+        }
+
+        return FsError.None;
+    }
+
+    private async ValueTask<FsError> WriteItemsAsync()
+    {
+        if (_items.DirtyCount == 0)
+            return FsError.None;
+        var error = await WriteBloomAsync();
+        if (error != FsError.None)
+            return error;
+        var source = _items.OpenDirty();
+        (error, _log.ItemRoot) = await _trees!.ForceManyAsync(_log.ItemRoot, source, CancellationToken.None);
+        _log.MaxItemSeq = source.MaxSeq;
+        return error;
+    }
+
+    // Sets the bits of every lock range with dirty items (engine §4.3).
+    private async ValueTask<FsError> WriteBloomAsync()
+    {
+        var lease = default(Blocks.BlockLease);
+        if (!_log.BloomRef.IsNone)
+        {
+            while (!_cache.TryGet(_log.BloomRef, BlockMagic.Bloom, out lease))
+            {
+                var result = await _cache.LoadAsync(_log.BloomRef, BlockMagic.Bloom, CancellationToken.None);
+                if (result.Error != FsError.None)
+                    return result.Error;
+            }
+        }
+
+        using (lease)
+            SetBloomBits(lease.Bytes);
+        return FsError.None;
+    }
+
+    private void SetBloomBits(ReadOnlySpan<byte> present)
+    {
+        Span<byte> dirty = default;
+        var cursor = _items.OpenDirty();
+        var range = default(LockRange);
+        bool isFirst = true;
+        for (; cursor.TryPeek(out var item); cursor.Advance())
+        {
+            if (!isFirst && range.Contains(item.Key))
+                continue;
+            isFirst = false;
+            range = LockRange.Covering(item.Key);
+            var probe = new BloomProbe(range.Start);
+            if (dirty.IsEmpty && !present.IsEmpty && probe.MayBeIn(present))
+                continue;
+            if (dirty.IsEmpty)
+            {
+                dirty = present.IsEmpty
+                    ? _writer.Create(ref _log.BloomRef, BlockMagic.Bloom, _allocator!)
+                    : _writer.Copy(ref _log.BloomRef, BlockMagic.Bloom, present, _allocator!);
+            }
+
+            probe.AddTo(dirty);
+        }
+    }
+
+    private async ValueTask<FsError> ReturnDataAsync()
+    {
+        foreach (var extent in _dataSpace.Free)
+        {
+            (var error, _log.DataAvail) = await _extents!.InsertAsync(_log.DataAvail, extent, CancellationToken.None);
+            if (error != FsError.None)
+                return error;
+        }
+
+        foreach (var extent in _freedData)
+        {
+            (var error, _log.DataFreed) = await _extents!.InsertAsync(_log.DataFreed, extent, CancellationToken.None);
+            if (error != FsError.None)
+                return error;
+        }
+
+        return FsError.None;
+    }
+
+    private async ValueTask<FsError> WriteSrchEntriesAsync()
+    {
+        var log = new SrchLog(_cache, _writer, _allocator!, _log.SrchFile);
+        foreach (var entry in _srchEntries)
+        {
+            if (log.PreparedEntries == 0)
+            {
+                var error = await log.PrepareAsync(1, CancellationToken.None);
+                if (error != FsError.None)
+                    return error;
+            }
+
+            log.Append(entry);
+        }
+
+        _log.SrchFile = log.File;
+        return FsError.None;
+    }
+}
