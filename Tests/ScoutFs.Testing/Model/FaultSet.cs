@@ -6,7 +6,7 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Testing.Model;
 
 /// <summary>Errors that an operation may end with; empty means that it has to succeed.</summary>
-/// <remarks>Where several reasons to fail apply, POSIX leaves open which one is named, so any of them is right.</remarks>
+/// <remarks>Where several reasons to fail apply, POSIX leaves open which is named: any is right.</remarks>
 /// <param name="Bits">One for each value of <see cref="FsError"/>, which are fewer than 64.</param>
 public readonly record struct FaultSet(ulong Bits)
 {

@@ -24,7 +24,7 @@ public readonly record struct ModelLink(ulong Directory, string Name);
 public readonly record struct ModelEntry(ulong Id, ulong Position);
 
 /// <summary>An inode of the model, as it is after some operation. Never changes.</summary>
-/// <remarks>Names are bytes, held as strings of one character (0..255) a byte: they sort and compare as bytes do.</remarks>
+/// <remarks>Names are bytes, held as strings of one character (0..255) a byte, which sort as bytes do.</remarks>
 public sealed record ModelInode
 {
     /// <summary>Number that whoever made it chose; it need not be the ino.</summary>

@@ -288,7 +288,8 @@ public sealed class Workload
         };
     }
 
-    private ModelTime Time() => new((long)_prng.NextUInt64(1UL << 33) - (1L << 31), (uint)_prng.NextInt32(1_000_000_000));
+    private ModelTime Time() =>
+        new((long)_prng.NextUInt64(1UL << 33) - (1L << 31), (uint)_prng.NextInt32(1_000_000_000));
 
     private FsOp Xattr()
     {
