@@ -8,6 +8,7 @@ using System.Threading.Tasks;
 using ScoutFs.Devices;
 using ScoutFs.Testing;
 using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Benchmarks;
@@ -17,78 +18,136 @@ namespace ScoutFs.Benchmarks;
 /// <c>scoutfs volume export</c> on them as a user runs them, in processes of their own.
 /// </summary>
 /// <remarks>
-/// Prints medians of three runs, and for export the ratio to reading the data device from start to end with the same
-/// device code, in the same run. Needs about 6 GiB in the directory; what it makes there it removes.
+/// <para>An export is compared with what it cannot beat, all in turn in every round: reading the same bytes of the data
+/// device front to back, and writing as many bytes into new files of the destination. Medians and the whole spread are
+/// printed. <c>--destination</c> puts the copies on another file system, so that reading and writing do not share a
+/// disk.</para>
+/// <para>Needs about 5 GiB in the directory, 2 GiB of them in the destination if that is given; what it makes there it
+/// removes.</para>
 /// </remarks>
 internal static class EndToEnd
 {
     /// <summary>First argument that chooses this instead of BenchmarkDotNet.</summary>
     public const string Verb = "end-to-end";
 
-    private const int Runs = 3;
+    private const string Usage = "DIR [--destination DIR2] [--rounds N] [--only check|export]";
+    private const string OwnDirectory = "scoutfs-end-to-end";
     private const ulong Directories = 1428;
     private const ulong FilesPerDirectory = 1000;
     private const ulong LargeFiles = 4;
     private const ulong BlocksPerLargeFile = 131072;
+    private const double LargeBytes = LargeFiles * BlocksPerLargeFile * 4096.0;
+    private const int PieceBytes = 2 << 20;
+    private const int DeepReads = 4;
 
     /// <summary>Runs everything.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
         string program = Path.Combine(FindRoot(), "artifacts", "bin", "ScoutFs.Cli", "release", "scoutfs");
-        if (args.Length != 1 || !File.Exists(program))
+        var options = ParseOptions(args);
+        if (options is null || !File.Exists(program))
         {
             await Console.Error.WriteLineAsync(
-                $"usage: {Verb} DIR, after building the solution in Release (there must be {program})");
+                $"usage: {Verb} {Usage}\nafter building the solution in Release (there must be {program})");
             return 64;
         }
 
-        string directory = Directory.CreateDirectory(Path.Combine(args[0], "scoutfs-end-to-end")).FullName;
+        string source = Directory.CreateDirectory(Path.Combine(options.Source, OwnDirectory)).FullName;
+        string destination = Path.Combine(options.Destination ?? options.Source, OwnDirectory);
+        _ = Directory.CreateDirectory(destination);
         try
         {
-            await MeasureCheckAsync(program, directory);
-            await MeasureExportAsync(program, directory);
+            if (options.Only != "export")
+                await MeasureCheckAsync(program, source, options.Rounds);
+            if (options.Only != "check")
+                await MeasureExportAsync(program, source, destination, options.Rounds);
             return 0;
         }
         finally
         {
-            Directory.Delete(directory, recursive: true);
+            Directory.Delete(source, recursive: true);
+            if (Directory.Exists(destination))
+                Directory.Delete(destination, recursive: true);
         }
     }
 
-    private static async Task MeasureCheckAsync(string program, string directory)
+    private static Options? ParseOptions(string[] args)
+    {
+        if (args.Length % 2 == 0)
+            return null;
+        var options = new Options(args[0], null, 5, null);
+        for (int i = 1; i < args.Length; i += 2)
+        {
+            switch (args[i])
+            {
+                case "--destination":
+                    options = options with { Destination = args[i + 1] };
+                    break;
+                case "--rounds" when int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out int rounds)
+                    && rounds > 0:
+                    options = options with { Rounds = rounds };
+                    break;
+                case "--only" when args[i + 1] is "check" or "export":
+                    options = options with { Only = args[i + 1] };
+                    break;
+                default:
+                    return null;
+            }
+        }
+
+        return options;
+    }
+
+    private static async Task MeasureCheckAsync(string program, string directory, int rounds)
     {
         string meta = Path.Combine(directory, "check-meta.img");
         string data = Path.Combine(directory, "check-data.img");
         await GenerateAsync(meta, data, Directories, FilesPerDirectory, 1, fill: false);
-        var times = new double[Runs];
-        for (int i = 0; i < Runs; i++)
-            times[i] = await RunProgramAsync(program, "check", meta, data);
+        var wall = new double[rounds];
+        var user = new double[rounds];
+        for (int i = 0; i < rounds; i++)
+            (wall[i], user[i]) = await RunProgramAsync(program, "check", meta, data);
         double items = GeneratedVolume.ItemCount(Directories, FilesPerDirectory);
-        double seconds = Median(times);
-        Print($"check: {items:F0} items in {seconds:F2} s, {items / seconds / 1e6:F2} M items/s");
+        Print($"check: {items:F0} items, medians of {rounds} rounds, lowest and highest");
+        PrintRates("  wall clock", "M items/s", items / 1e6, wall);
+        PrintRates("  per second of user time", "M items/s", items / 1e6, user);
         File.Delete(meta);
         File.Delete(data);
     }
 
-    private static async Task MeasureExportAsync(string program, string directory)
+    private static async Task MeasureExportAsync(string program, string directory, string destination, int rounds)
     {
         string meta = Path.Combine(directory, "export-meta.img");
         string data = Path.Combine(directory, "export-data.img");
-        string to = Path.Combine(directory, "out");
+        string to = Path.Combine(destination, "out");
         await GenerateAsync(meta, data, 1, LargeFiles, BlocksPerLargeFile, fill: true);
-        var exports = new double[Runs];
-        var reads = new double[Runs];
-        for (int i = 0; i < Runs; i++)
+        var exports = new double[rounds];
+        var users = new double[rounds];
+        var single = new double[rounds];
+        var deep = new double[rounds];
+        var writes = new double[rounds];
+        for (int i = 0; i < rounds; i++)
         {
-            reads[i] = await ReadAllAsync(data);
-            exports[i] = await RunProgramAsync(program, "volume", "export", meta, data, "/", to);
+            single[i] = await ReadDeviceAsync(data, 1);
+            (exports[i], users[i]) = await RunProgramAsync(program, "volume", "export", meta, data, "/", to);
+            Directory.Delete(to, recursive: true);
+            deep[i] = await ReadDeviceAsync(data, DeepReads);
+            writes[i] = WriteFiles(to);
             Directory.Delete(to, recursive: true);
         }
 
-        double bytes = LargeFiles * BlocksPerLargeFile * 4096.0;
-        Print($"export: {bytes / Median(exports) / 1e6:F0} MB/s");
-        double ratio = Median(reads) / Median(exports);
-        Print($"  reading the device: {bytes / Median(reads) / 1e6:F0} MB/s, ratio {ratio:F2}");
+        Print(
+            $"export: {LargeBytes / 1e6:F0} MB in {LargeFiles} files, medians of {rounds} rounds, lowest and highest");
+        PrintRates("  export", "MB/s", LargeBytes / 1e6, exports);
+        PrintRates("  reading the device, one read at a time", "MB/s", LargeBytes / 1e6, single);
+        PrintRates($"  reading the device, {DeepReads} reads under way", "MB/s", LargeBytes / 1e6, deep);
+        PrintRates("  writing to the destination", "MB/s", LargeBytes / 1e6, writes);
+        Print($"  processor time of an export: {Median(users):F2} s in user mode of {Median(exports):F2} s");
+        double reading = Math.Min(Median(single), Median(deep));
+        double limit = Math.Max(reading, Median(writes));
+        string limiting = limit == reading ? "the device" : "the destination";
+        Print($"  export / faster way to read: {reading / Median(exports):F2}");
+        Print($"  export / slower of reading and writing, which is {limiting}: {limit / Median(exports):F2}");
     }
 
     private static async Task GenerateAsync(
@@ -113,21 +172,43 @@ internal static class EndToEnd
         pool.Return(block);
     }
 
-    private static async Task<double> ReadAllAsync(string path)
+    // The bytes an export reads, with the same device code, front to back. Several reads under way go round robin.
+    private static async Task<double> ReadDeviceAsync(string path, int readsUnderWay)
     {
         var opened = BlockDevices.Open(path, DeviceOpenOptions.ForReading);
         await using var device = opened.Device ?? throw new IOException(opened.Message);
-        using var pool = new BlockPool(16);
-        var buffers = Enumerable.Range(0, 16).Select(_ => pool.TryRent()!).ToArray();
-        var memories = buffers.Select(buffer => buffer.Memory).ToArray();
+        var buffers = Enumerable.Range(0, readsUnderWay).Select(_ => AlignedBuffer.Create(PieceBytes)).ToArray();
+        var reads = Enumerable.Repeat(Task.FromResult(FsError.None), readsUnderWay).ToArray();
         var watch = Stopwatch.StartNew();
-        const long PieceBytes = 16L * BlockPool.BlockBytes;
-        for (long offset = 0; offset + PieceBytes <= device.SizeBytes; offset += PieceBytes)
-            _ = await device.ReadAsync(offset, memories, CancellationToken.None);
-        double seconds = watch.Elapsed.TotalSeconds;
-        foreach (var buffer in buffers)
-            pool.Return(buffer);
-        return seconds;
+        int next = 0;
+        for (long offset = 0; offset < (long)LargeBytes; offset += PieceBytes)
+        {
+            Invariant.Require(await reads[next] == FsError.None);
+            reads[next] = device.ReadAsync(offset, buffers[next], CancellationToken.None).AsTask();
+            next = (next + 1) % readsUnderWay;
+        }
+
+        foreach (var read in reads)
+            Invariant.Require(await read == FsError.None);
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    // As an export writes: new files of the same sizes in pieces of the same size, left to the system to keep.
+    private static double WriteFiles(string directory)
+    {
+        var buffer = AlignedBuffer.Create(PieceBytes);
+        new Prng(1).Fill(buffer.Span);
+        var watch = Stopwatch.StartNew();
+        _ = Directory.CreateDirectory(directory);
+        for (ulong i = 0; i < LargeFiles; i++)
+        {
+            using var file = File.OpenHandle(
+                Path.Combine(directory, $"{i}"), System.IO.FileMode.CreateNew, FileAccess.Write);
+            for (long offset = 0; offset < (long)BlocksPerLargeFile * 4096; offset += PieceBytes)
+                RandomAccess.Write(file, buffer.Span, offset);
+        }
+
+        return watch.Elapsed.TotalSeconds;
     }
 
     private static RawBlockDevice Create(string path, long sizeBytes)
@@ -137,8 +218,9 @@ internal static class EndToEnd
         return opened.Device ?? throw new IOException(opened.Message);
     }
 
-    private static async Task<double> RunProgramAsync(string program, params string[] arguments)
+    private static async Task<(double Wall, double User)> RunProgramAsync(string program, params string[] arguments)
     {
+        double before = UserSecondsOfChildren();
         var watch = Stopwatch.StartNew();
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
         _ = await process.StandardOutput.ReadToEndAsync();
@@ -146,10 +228,32 @@ internal static class EndToEnd
         double seconds = watch.Elapsed.TotalSeconds;
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}.");
-        return seconds;
+        double user = OperatingSystem.IsLinux()
+            ? UserSecondsOfChildren() - before
+            : process.UserProcessorTime.TotalSeconds;
+        return (seconds, user);
+    }
+
+    // Linux forgets what a process has used when it has ended, but adds it up for the parent.
+    private static double UserSecondsOfChildren()
+    {
+        const int FieldAfterName = 13;
+        const double TicksPerSecond = 100;
+        if (!OperatingSystem.IsLinux())
+            return 0;
+        string status = File.ReadAllText("/proc/self/stat");
+        string[] fields = status[(status.LastIndexOf(')') + 2)..].Split(' ');
+        return long.Parse(fields[FieldAfterName], CultureInfo.InvariantCulture) / TicksPerSecond;
     }
 
     private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
+
+    private static void PrintRates(string what, string unit, double amount, double[] seconds)
+    {
+        double lowest = amount / seconds.Max();
+        double highest = amount / seconds.Min();
+        Print($"{what}: {amount / Median(seconds):G4} ({lowest:G4} .. {highest:G4}) {unit}");
+    }
 
     private static void Print(FormattableString line) =>
         Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
@@ -161,4 +265,6 @@ internal static class EndToEnd
             directory = directory.Parent;
         return directory?.FullName ?? AppContext.BaseDirectory;
     }
+
+    private sealed record Options(string Source, string? Destination, int Rounds, string? Only);
 }
