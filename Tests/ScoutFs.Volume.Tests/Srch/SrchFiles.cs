@@ -37,4 +37,12 @@ internal static class SrchFiles
         Assert.That(status, Is.EqualTo(BtreeStatus.End), $"{cursor.Fault}");
         return entries;
     }
+
+    /// <summary>Reference of a leaf of a file of height 2.</summary>
+    public static async Task<BlockRef> LeafAsync(MetaWorld world, SrchFile file, int leaf)
+    {
+        Assert.That(file.Height, Is.EqualTo(2));
+        var parent = await world.ReadAsync(file.Ref, BlockMagic.SrchParent);
+        return Disk.Ref<BlockRef>(parent, 32 + (16 * leaf));
+    }
 }

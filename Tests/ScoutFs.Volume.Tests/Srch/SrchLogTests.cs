@@ -97,15 +97,22 @@ public sealed class SrchLogTests
         using var cursor = new SrchFileCursor(world.Cache);
         using var resumed = new SrchFileCursor(world.Cache);
         cursor.SetFile(file);
-        for (int i = 0; i <= entries.Count; i++)
+        for (int i = 0; i < entries.Count; i++)
         {
-            resumed.SetFile(file, cursor.NextBlock, cursor.NextOffset);
-            var status = await resumed.MoveNextAsync(CancellationToken.None);
-            Assert.That(status, Is.EqualTo(i < entries.Count ? BtreeStatus.Found : BtreeStatus.End), $"{i}");
-            if (status == BtreeStatus.Found)
-                Assert.That(resumed.Entry, Is.EqualTo(entries[i]));
-            _ = await cursor.MoveNextAsync(CancellationToken.None);
+            Assert.That(await cursor.MoveNextAsync(CancellationToken.None), Is.EqualTo(BtreeStatus.Found));
+            resumed.SetFile(file, cursor.EntryBlock, cursor.EntryOffset);
+            Assert.That(await resumed.MoveNextAsync(CancellationToken.None), Is.EqualTo(BtreeStatus.Found));
+            Assert.That(resumed.Entry, Is.EqualTo(entries[i]));
         }
+
+        // The end of a block is a place to go on, too.
+        var first = await world.ReadAsync(await SrchFiles.LeafAsync(world, file, 0), BlockMagic.SrchLeaf);
+        var leaf = Disk.Ref<SrchLeafHeader>(first);
+        resumed.SetFile(file, 0, leaf.EntryBytes.Value);
+        Assert.That(await resumed.MoveNextAsync(CancellationToken.None), Is.EqualTo(BtreeStatus.Found));
+        Assert.That(resumed.Entry, Is.EqualTo(entries[(int)leaf.EntryNr.Value]));
+        resumed.SetFile(file, file.Blocks, 0);
+        Assert.That(await resumed.MoveNextAsync(CancellationToken.None), Is.EqualTo(BtreeStatus.End));
 
         resumed.SetFile(file, 0, 1);
         Assert.That(await resumed.MoveNextAsync(CancellationToken.None), Is.EqualTo(BtreeStatus.Corrupt));

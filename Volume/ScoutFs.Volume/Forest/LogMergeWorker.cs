@@ -29,7 +29,7 @@ public sealed class LogMergeWorker
     /// <summary>Creates a worker.</summary>
     /// <param name="meta">Metadata device, writable.</param>
     /// <param name="cache">Cache of the metadata device.</param>
-    /// <param name="prng">Source of block seqs; it must not repeat any, as a second fork of the same name would.</param>
+    /// <param name="prng">Source of block seqs; must not repeat any, as a second fork of one name would.</param>
     /// <param name="maxDirtyBlocks">See <see cref="DefaultMaxDirtyBlocks"/>; fewer for tests.</param>
     public LogMergeWorker(
         IBlockDevice meta, BlockCache cache, Prng prng, int maxDirtyBlocks = DefaultMaxDirtyBlocks)

@@ -180,6 +180,15 @@ public enum CorruptionSite : ushort
     /// <summary>A log trees item to merge does not have 472 bytes (format §9.1, I84).</summary>
     MergeInputLength,
 
+    /// <summary>A srch compaction has not one kind, or not 2 to 4 inputs (format §12.2, I77).</summary>
+    SrchCompactShape,
+
+    /// <summary>A srch file to delete has a height that contradicts its blocks (format §12.1, I70).</summary>
+    SrchDeleteShape,
+
+    /// <summary>A srch file to delete lacks a block inside its count (format §12.1, I71).</summary>
+    SrchDeleteNoBlock,
+
     /// <summary>A srch file item does not have 88 bytes (format §12.2, I76).</summary>
     SrchFileItemLength,
 

@@ -25,6 +25,7 @@ public sealed class SrchFileCursor : IDisposable
     private ulong _block;
     private ulong _resumeAt;
     private int _at;
+    private int _entryAt;
     private uint _taken;
     private SrchEntry _entry;
     private BlockRef _needed;
@@ -44,11 +45,11 @@ public sealed class SrchFileCursor : IDisposable
     /// <summary>The entry after Found.</summary>
     public ref readonly SrchEntry Entry => ref _entry;
 
-    /// <summary>Logical block that the next entry is read from, as a compaction stores it.</summary>
-    public ulong NextBlock => _block;
+    /// <summary>Logical block of the entry, as a compaction stores it.</summary>
+    public ulong EntryBlock => _block;
 
-    /// <summary>Byte offset of the next entry in <see cref="NextBlock"/>'s encoding.</summary>
-    public ulong NextOffset => _leaf.IsHeld ? (ulong)_at : _resumeAt;
+    /// <summary>Byte offset of the entry in its block's encoding.</summary>
+    public ulong EntryOffset => (ulong)_entryAt;
 
     /// <summary>What was wrong after Corrupt.</summary>
     public Corruption Fault { get; private set; }
@@ -280,6 +281,7 @@ public sealed class SrchFileCursor : IDisposable
             return false;
         var encoded = SrchRadix.Encoded(_leaf.Bytes)[..(int)leaf.EntryBytes.Value];
         var previous = _entry;
+        _entryAt = _at;
         int bytes = _at >= encoded.Length ? 0 : SrchEntryCodec.Decode(encoded[_at..], previous, out _entry);
         _at += bytes;
         _taken++;
