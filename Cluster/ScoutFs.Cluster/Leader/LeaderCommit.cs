@@ -32,6 +32,9 @@ internal sealed class LeaderCommit : IDisposable
 
     private const int RefillBelow = 4092;
 
+    // Enough for the changes of trees that refill and drain the idle lists; they stop early when it is not.
+    private const int CommitReserve = 200;
+
     // Draining moves a few tree blocks; short lists can wait while there is plenty.
     private const uint DrainFrom = 1024;
     private const int DrainBlocks = 250;
@@ -57,6 +60,7 @@ internal sealed class LeaderCommit : IDisposable
     // Owned by the holder.
     private SuperBlock _super;
     private ListAllocator? _allocator;
+    private ReservingAllocator? _reserving;
     private ExtentAllocator? _extents;
     private ListTransfer? _lists;
     private BtreeWriter? _trees;
@@ -263,9 +267,10 @@ internal sealed class LeaderCommit : IDisposable
         }
 
         _allocator = allocator;
-        _extents = new ExtentAllocator(Cache, Writer, allocator);
-        _lists = new ListTransfer(Cache, Writer, allocator, _extents);
-        _trees = new BtreeWriter(Cache, Writer, allocator);
+        _reserving = new ReservingAllocator(allocator) { ReserveBlocks = CommitReserve };
+        _extents = new ExtentAllocator(Cache, Writer, _reserving);
+        _lists = new ListTransfer(Cache, Writer, _reserving, _extents);
+        _trees = new BtreeWriter(Cache, Writer, _reserving);
         _availAtOpen = allocator.AvailableBlocks;
         _roomAtOpen = allocator.FreeRoomBlocks;
         return FsError.None;
@@ -277,10 +282,10 @@ internal sealed class LeaderCommit : IDisposable
         : Math.Max(_availAtOpen - _allocator.AvailableBlocks, _roomAtOpen - _allocator.FreeRoomBlocks);
 
     /// <summary>The tools of the open transaction; the holder's, after <see cref="OpenAsync"/>.</summary>
-    public (ListAllocator Blocks, ExtentAllocator Extents, ListTransfer Lists, BtreeWriter Trees) Tools()
+    public (IBlockAllocator Blocks, ExtentAllocator Extents, ListTransfer Lists, BtreeWriter Trees) Tools()
     {
         Invariant.Require(_allocator is not null);
-        return (_allocator, _extents!, _lists!, _trees!);
+        return (_reserving!, _extents!, _lists!, _trees!);
     }
 
     /// <summary>Ends everything: whoever waits gets Isolated, uncommitted changes are dropped (cluster §4.2).</summary>
@@ -489,6 +494,7 @@ internal sealed class LeaderCommit : IDisposable
     private async ValueTask<FsError> PrepareAsync(bool isStarved)
     {
         int other = OtherLists;
+        _reserving!.ReserveBlocks = 0;
         if (_super.ServerMetaAvail[other].FirstNr < RefillBelow)
         {
             var (error, list, from) = await _lists!.FillAsync(
@@ -570,6 +576,7 @@ internal sealed class LeaderCommit : IDisposable
         _trees = null;
         _extents = null;
         _lists = null;
+        _reserving = null;
         _allocator = null;
     }
 }

@@ -228,7 +228,8 @@ internal sealed class LeaderTransaction
     /// <summary>Fills a list that is handed out, when it has become short (cluster §4.4).</summary>
     /// <param name="list">The list.</param>
     /// <param name="refillBelow">Entries of its first block below which it is filled.</param>
-    /// <param name="target">Entries that its first block then gets, at most 8185; fewer when there are no more.</param>
+    /// <param name="target">Entries that its first block then gets, at most 8185; fewer when blocks are scarce: half of
+    /// what is there always stays for the leader, without which nobody could give anything back.</param>
     /// <returns>None and the list; NoSpace; or a read error.</returns>
     public async ValueTask<(FsError Error, AllocListHead List)> FillListAsync(
         AllocListHead list, int refillBelow, int target)
@@ -238,6 +239,7 @@ internal sealed class LeaderTransaction
         var error = await OpenAsync();
         if (error != FsError.None)
             return (error, list);
+        target = (int)Math.Min((ulong)target, list.FirstNr + (MetaAvail.TotalLen / 2));
         (error, list, var from) = await _commit.Tools().Lists.FillAsync(
             list, MetaAvail, target, CancellationToken.None);
         _commit.Fault = _commit.Tools().Lists.Fault;

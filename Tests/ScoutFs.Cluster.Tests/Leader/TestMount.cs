@@ -47,7 +47,8 @@ internal sealed class TestMount : IDisposable
 
     public ref LogTrees Log => ref _log;
 
-    public int Files => _files.Count;
+    /// <summary>Files as of the last transaction that was committed.</summary>
+    public int CommittedFiles { get; private set; }
 
     /// <summary>The transaction as sent, to be sent again.</summary>
     public LogTrees LastSent { get; private set; }
@@ -99,7 +100,10 @@ internal sealed class TestMount : IDisposable
     public async Task<FsError> CommitAsync(LeaderServer leader)
     {
         LastSent = _log;
-        return await leader.CommitLogTreesAsync(Rid, _log, CancellationToken.None);
+        var error = await leader.CommitLogTreesAsync(Rid, _log, CancellationToken.None);
+        if (error == FsError.None)
+            CommittedFiles = _files.Count;
+        return error;
     }
 
     /// <summary>A whole transaction.</summary>
