@@ -16,6 +16,8 @@ internal static class Program
     {
         if (args.Length > 0 && args[0] == EndToEnd.Verb)
             return await EndToEnd.RunAsync(args[1..]);
+        if (args.Length > 0 && args[0] == EngineRates.Verb)
+            return await EngineRates.RunAsync(args[1..]);
         bool allRan = true;
         foreach (var summary in BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, MakeConfig()))
             allRan &= !summary.HasCriticalValidationErrors;

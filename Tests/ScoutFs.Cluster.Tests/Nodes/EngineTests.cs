@@ -8,6 +8,7 @@ using ScoutFs.Testing.Nodes;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
@@ -56,6 +57,42 @@ internal sealed class EngineTests
         await node.UnmountAsync();
         var report = await CheckAsync(meta, data);
         Assert.That(report, Is.Not.Null);
+    }
+
+    [Test]
+    public async Task Commit_WhileOthersReadIntoASmallCache_KeepsItsOrder()
+    {
+        var (meta, data) = await DirectNode.FormatAsync();
+        var options = new MountOptions { ItemCacheBytes = 1 << 20 };
+        var node = await DirectNode.StartAsync(meta, data, options: options);
+        bool isDone = false;
+        int made = 0;
+        var reader = Task.Run(async () =>
+        {
+            var prng = new Prng(3);
+            while (!Volatile.Read(ref isDone))
+            {
+                int known = Volatile.Read(ref made);
+                if (known == 0)
+                    continue;
+                var (error, _, _) = await node.Fs.LookupAsync(1, Name($"f{prng.NextInt32(known)}"), None);
+                Assert.That(error, Is.EqualTo(FsError.None));
+            }
+        });
+        for (int i = 0; i < 20_000; i++)
+        {
+            var (error, _, _) = await node.Fs.CreateAsync(
+                1, Name($"f{i}"), FileMode.Regular | 0x1a4, 0, default, default, None);
+            Assert.That(error, Is.EqualTo(FsError.None));
+            Volatile.Write(ref made, i + 1);
+            if (i % 500 == 0)
+                Assert.That(await node.Fs.SyncAsync(None), Is.EqualTo(FsError.None));
+        }
+
+        Volatile.Write(ref isDone, true);
+        await reader;
+        await node.UnmountAsync();
+        await CheckAsync(meta, data);
     }
 
     private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);

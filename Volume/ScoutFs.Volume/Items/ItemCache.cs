@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
@@ -246,13 +245,22 @@ public sealed class ItemCache
         }
     }
 
-    /// <summary>Sorts the dirty pages, and gives their dirty entries in key order.</summary>
-    public DirtyItems OpenDirty()
+    /// <summary>Copies the dirty entries in key order: readers may change pages while a commit goes through them.</summary>
+    public void CopyDirty(DirtyItems copy)
     {
+        copy.Clear();
         _dirtyPages.Sort(static (left, right) => ItemKey.Compare(left.Slots[0].Key, right.Slots[0].Key));
         for (int i = 0; i < _dirtyPages.Count; i++)
-            _dirtyPages[i].DirtyIndex = i;
-        return new DirtyItems(_dirtyPages);
+        {
+            var page = _dirtyPages[i];
+            page.DirtyIndex = i;
+            for (int index = 0; index < page.Count; index++)
+            {
+                ref readonly var slot = ref page.Slots[index];
+                if (slot.Has(ItemState.Dirty))
+                    copy.Add(slot.Key, slot.Seq, slot.Has(ItemState.Deletion), page.Value(index));
+            }
+        }
     }
 
     /// <summary>The open transaction is committed: dirty entries become clean, deletions and forced ones go.</summary>
@@ -589,51 +597,5 @@ public sealed class ItemCache
             page = new ItemPage();
         MemoryBytes += page.MemoryBytes;
         return page;
-    }
-}
-
-/// <summary>The dirty entries of a cache in key order; nothing may change meanwhile.</summary>
-public sealed class DirtyItems : IItemSource
-{
-    private readonly List<ItemPage> _pages;
-    private int _page;
-    private int _index = -1;
-
-    /// <summary>Starts at the first dirty entry of sorted pages.</summary>
-    internal DirtyItems(List<ItemPage> pages)
-    {
-        _pages = pages;
-        Advance();
-    }
-
-    /// <summary>Greatest version seen so far.</summary>
-    public ulong MaxSeq { get; private set; }
-
-    /// <inheritdoc/>
-    public bool TryPeek(out SourceItem item)
-    {
-        item = default;
-        if (_page >= _pages.Count)
-            return false;
-        var page = _pages[_page];
-        ref readonly var slot = ref page.Slots[_index];
-        MaxSeq = Math.Max(MaxSeq, slot.Seq);
-        byte flags = slot.Has(ItemState.Deletion) ? BtreeItem.FlagDeletion : (byte)0;
-        item = new SourceItem(slot.Key, slot.Seq, flags, page.Value(_index));
-        return true;
-    }
-
-    /// <inheritdoc/>
-    public void Advance()
-    {
-        for (; _page < _pages.Count; _page++, _index = -1)
-        {
-            var page = _pages[_page];
-            while (++_index < page.Count)
-            {
-                if (page.Slots[_index].Has(ItemState.Dirty))
-                    return;
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ using ScoutFs.Volume.Allocation;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Forest;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Items;
 using ScoutFs.Volume.Locking;
 using ScoutFs.Volume.Primitives;
 using ScoutFs.Volume.Srch;
@@ -23,6 +24,7 @@ namespace ScoutFs.Volume.Transactions;
 /// </remarks>
 public sealed partial class Transaction
 {
+    private readonly DirtyItems _dirty = new();
     private BtreeWriter? _trees;
     private ExtentAllocator? _extents;
 
@@ -290,14 +292,15 @@ public sealed partial class Transaction
 
     private async ValueTask<FsError> WriteItemsAsync()
     {
-        if (_items.DirtyCount == 0)
+        lock (_gate)
+            _items.CopyDirty(_dirty);
+        if (_dirty.Count == 0)
             return FsError.None;
         var error = await WriteBloomAsync();
         if (error != FsError.None)
             return error;
-        var source = _items.OpenDirty();
-        (error, _log.ItemRoot) = await _trees!.ForceManyAsync(_log.ItemRoot, source, CancellationToken.None);
-        _log.MaxItemSeq = source.MaxSeq;
+        (error, _log.ItemRoot) = await _trees!.ForceManyAsync(_log.ItemRoot, _dirty, CancellationToken.None);
+        _log.MaxItemSeq = _dirty.MaxSeq;
         return error;
     }
 
@@ -323,15 +326,12 @@ public sealed partial class Transaction
     private void SetBloomBits(ReadOnlySpan<byte> present)
     {
         Span<byte> dirty = default;
-        var cursor = _items.OpenDirty();
         var range = default(LockRange);
-        bool isFirst = true;
-        for (; cursor.TryPeek(out var item); cursor.Advance())
+        for (int i = 0; i < _dirty.Count; i++)
         {
-            if (!isFirst && range.Contains(item.Key))
+            if (i > 0 && range.Contains(_dirty.Key(i)))
                 continue;
-            isFirst = false;
-            range = LockRange.Covering(item.Key);
+            range = LockRange.Covering(_dirty.Key(i));
             var probe = new BloomProbe(range.Start);
             if (dirty.IsEmpty && !present.IsEmpty && probe.MayBeIn(present))
                 continue;
