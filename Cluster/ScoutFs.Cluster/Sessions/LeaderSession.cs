@@ -151,6 +151,9 @@ internal sealed class LeaderSession
     private static bool IsExactly<T>(in ReceivedFrame received)
         where T : unmanaged => received.Payload.Length == Disk.SizeOf<T>();
 
+    /// <summary>False when the leader has only stopped: the mount's request waits for its successor (N3).</summary>
+    private static bool IsAnswer(FsError error) => error is not (FsError.Cancelled or FsError.Isolated);
+
     private bool OnResponse(in ReceivedFrame received)
     {
         if (received.Error != 0)
@@ -272,7 +275,7 @@ internal sealed class LeaderSession
         try
         {
             var error = await result;
-            if (error != FsError.Cancelled)
+            if (IsAnswer(error))
                 Respond(command, id, error, default);
         }
         catch (Exception exception)
@@ -286,9 +289,8 @@ internal sealed class LeaderSession
     {
         try
         {
-            // Cancelled: the leader stops, and the mount asks its successor.
             var (error, value) = await result;
-            if (error != FsError.Cancelled)
+            if (IsAnswer(error))
                 Respond(command, id, error, Disk.Bytes(in value));
         }
         catch (Exception exception)
@@ -303,7 +305,7 @@ internal sealed class LeaderSession
         {
             var (error, seq) = await result;
             Le64 wire = seq;
-            if (error != FsError.Cancelled)
+            if (IsAnswer(error))
                 Respond(WireCommand.GetLastSeq, id, error, Disk.Bytes(in wire));
         }
         catch (Exception exception)
