@@ -245,7 +245,9 @@ public sealed class ItemCache
         }
     }
 
-    /// <summary>Copies the dirty entries in key order: readers may change pages while a commit goes through them.</summary>
+    /// <summary>
+    /// Copies the dirty entries in key order: readers may change pages while a commit goes through them.
+    /// </summary>
     public void CopyDirty(DirtyItems copy)
     {
         copy.Clear();

@@ -14,9 +14,9 @@ namespace ScoutFs.Volume.Srch;
 
 /// <summary>Does one srch compaction request for the leader (engine §11.4, cluster §10, format §12.2).</summary>
 /// <remarks>
-/// <para>LOG sorts the entries of log files into one sorted file, in one request. SORTED merges sorted files, and DELETE
-/// frees the blocks of inputs, from the bottom up; both go on where an earlier request stopped, whoever did it. Equal
-/// entries cancel in pairs.</para>
+/// <para>LOG sorts the entries of log files into one sorted file, in one request. SORTED merges sorted files, and
+/// DELETE frees the blocks of inputs, from the bottom up; both go on where an earlier request stopped, whoever did it.
+/// Equal entries cancel in pairs.</para>
 /// <para>Works in blocks of its own, taken from the request. Whatever goes wrong, there is an answer to send: one that
 /// says error makes the leader keep the request as it was.</para>
 /// </remarks>
