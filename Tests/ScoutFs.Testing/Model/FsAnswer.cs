@@ -17,6 +17,12 @@ public sealed record FsAnswer
     /// <summary>Names in a directory in order of the listing, or of extended attributes in any order.</summary>
     public IReadOnlyList<string>? Names { get; init; }
 
+    /// <summary>Bytes written, where fewer than asked for.</summary>
+    public int? Written { get; init; }
+
+    /// <summary>It cannot do that at all: the operation is left out.</summary>
+    public bool IsUnsupported { get; init; }
+
     /// <summary>Offset found by a seek.</summary>
     public ulong? Offset { get; init; }
 

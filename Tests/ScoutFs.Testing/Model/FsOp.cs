@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace ScoutFs.Testing.Model;
@@ -36,9 +37,18 @@ namespace ScoutFs.Testing.Model;
 [JsonDerivedType(typeof(RemountOp), "remount")]
 public abstract record FsOp
 {
+    private const int MaxLength = 200;
+
     /// <summary>Changes nothing, or nothing that can be seen.</summary>
     [JsonIgnore]
     public virtual bool IsQuery => false;
+
+    /// <summary>The operation in one line, long names cut off.</summary>
+    public string Describe()
+    {
+        string text = JsonSerializer.Serialize(this);
+        return text.Length <= MaxLength ? text : text[..MaxLength] + "…";
+    }
 }
 
 /// <summary>Makes a file, directory, symlink or special file, as the type in the mode says.</summary>

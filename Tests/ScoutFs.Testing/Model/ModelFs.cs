@@ -100,6 +100,9 @@ public sealed partial class ModelFs
         _ => Answer(op),
     };
 
+    /// <summary>Goes back to a state, or over to another.</summary>
+    public void Restore(ModelState state) => State = state;
+
     /// <summary>All handles are gone: by a crash, or an unmount.</summary>
     public FaultSet CloseAll()
     {

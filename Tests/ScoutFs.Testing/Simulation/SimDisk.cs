@@ -124,9 +124,12 @@ public sealed class SimDisk
 
     /// <summary>Copies the disk as it is, everything durable.</summary>
     /// <param name="faults">Power supply of the copy.</param>
-    /// <param name="scheduler">World of the copy, which completes operations at once.</param>
-    public SimDisk Fork(SimFaults? faults = null, SimScheduler? scheduler = null) =>
-        new(Name, SizeBytes, faults, scheduler, null, 1, _current.Fork()) { AtomicBytes = AtomicBytes };
+    /// <param name="scheduler">World of the copy.</param>
+    /// <param name="latency">Speed of the copy; null: operations complete at once.</param>
+    /// <param name="seed">Decides latencies of the copy.</param>
+    public SimDisk Fork(
+        SimFaults? faults = null, SimScheduler? scheduler = null, SimLatency? latency = null, ulong seed = 1) =>
+        new(Name, SizeBytes, faults, scheduler, latency, seed, _current.Fork()) { AtomicBytes = AtomicBytes };
 
     /// <summary>Copies the disk as a power cut would leave it now; the disk itself goes on.</summary>
     /// <param name="prng">Decides what is kept, lost and torn.</param>

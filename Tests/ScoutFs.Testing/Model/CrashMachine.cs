@@ -1,0 +1,290 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Threading.Tasks;
+using ScoutFs.Testing.Simulation;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Testing.Model;
+
+/// <summary>How crashes are made.</summary>
+public sealed record CrashOptions
+{
+    /// <summary>Operations of a run.</summary>
+    public int CountOperations { get; init; } = 150;
+
+    /// <summary>What the work is like.</summary>
+    public WorkloadProfile Profile { get; init; } = WorkloadProfile.Crash;
+
+    /// <summary>Share of writes and flushes at which the power is cut, in thousandths; 1000: at each.</summary>
+    public int CutPerMille { get; init; } = 1000;
+
+    /// <summary>Crashes of a run at most.</summary>
+    public int MaxCrashes { get; init; } = int.MaxValue;
+
+    /// <summary>Share of writes and flushes of a recovery at which it crashes again, in thousandths.</summary>
+    public int CutAgainPerMille { get; init; } = 20;
+
+    /// <summary>Share of operations after which time passes, in thousandths.</summary>
+    public int PausePerMille { get; init; } = 50;
+
+    /// <summary>Pieces that disks write whole.</summary>
+    public int AtomicBytes { get; init; } = SimPage.SizeBytes;
+
+    /// <summary>Speed of disks; null: they answer at once.</summary>
+    public SimLatency? Latency { get; init; }
+
+    /// <summary>Operations of disks that fail, in millionths.</summary>
+    public int FailPerMillion { get; init; }
+}
+
+/// <summary>What a run has shown.</summary>
+public sealed record CrashResult
+{
+    /// <summary>Seed that repeats it.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>Operations done.</summary>
+    public long CountOperations { get; init; }
+
+    /// <summary>Crashes that were recovered from.</summary>
+    public long CountCrashes { get; init; }
+
+    /// <summary>Crashes that lost something that nobody had synced.</summary>
+    public long CountRollbacks { get; init; }
+
+    /// <summary>Hash of everything that happened in the run.</summary>
+    public ulong TraceHash { get; init; }
+
+    /// <summary>What went wrong, or null.</summary>
+    public string? Failure { get; init; }
+}
+
+/// <summary>Works on a file system, cuts the power at every write, and looks whether anything is lost.</summary>
+/// <remarks>
+/// <para>The work is done once. At each write and flush both disks are forked as a power cut would leave them at that
+/// moment, together with what the model says then. Afterwards every fork is checked as it is, mounted, unmounted,
+/// checked again, and both times compared: it has to equal the model after some operation since the last sync. While
+/// it recovers it may crash again.</para>
+/// <para>Everything follows from the seed; a run can be repeated alone.</para>
+/// </remarks>
+public sealed class CrashMachine
+{
+    private readonly ICrashSubject _subject;
+    private readonly CrashOptions _options;
+    private SimDisk? _emptyMeta;
+    private SimDisk? _emptyData;
+    private ModelState? _emptyState;
+
+    /// <summary>Creates a machine for many runs.</summary>
+    public CrashMachine(ICrashSubject subject, CrashOptions options)
+    {
+        _subject = subject;
+        _options = options;
+    }
+
+    /// <summary>Runs one seed.</summary>
+    public CrashResult Run(ulong seed)
+    {
+        Format();
+        var run = new OneRun(this, seed);
+        string? failure;
+        try
+        {
+            failure = run.Work() ?? run.Recover();
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            failure = $"{run.Doing}: {exception}";
+        }
+
+        return new CrashResult
+        {
+            Seed = seed,
+            CountOperations = run.CountOperations,
+            CountCrashes = run.CountCrashes,
+            CountRollbacks = run.CountRollbacks,
+            TraceHash = run.TraceHash,
+            Failure = failure,
+        };
+    }
+
+    private static CrashWorld WorldOf(
+        SimDisk meta, SimDisk data, SimScheduler scheduler, SimFaults faults, SimLatency? latency, ulong seed) =>
+        new(
+            scheduler,
+            new SimTime(scheduler),
+            faults,
+            meta.Fork(faults, scheduler, latency, seed),
+            data.Fork(faults, scheduler, latency, seed),
+            new Prng(seed).Fork("world"));
+
+    private void Format()
+    {
+        if (_emptyState is not null)
+            return;
+        var world = WorldOf(
+            new SimDisk("meta", _subject.MetaBytes) { AtomicBytes = _options.AtomicBytes },
+            new SimDisk("data", _subject.DataBytes) { AtomicBytes = _options.AtomicBytes },
+            new SimScheduler(),
+            new SimFaults(),
+            null,
+            seed: 1);
+        _emptyState = world.Scheduler.Run(async () =>
+        {
+            await _subject.FormatAsync(world);
+            return await _subject.ReadAsync(world);
+        });
+        _emptyMeta = world.Meta;
+        _emptyData = world.DataDisk;
+    }
+
+    /// <summary>Disks as a power cut left them, and what may be on them.</summary>
+    private sealed record Crash(SimDisk Meta, SimDisk DataDisk, CrashJudge Judge, string Where, int Depth);
+
+    private sealed class OneRun
+    {
+        private const int MaxDepth = 2;
+
+        private readonly CrashMachine _machine;
+        private readonly CrashOptions _options;
+        private readonly ulong _seed;
+        private readonly Prng _prng;
+        private readonly Queue<Crash> _crashes = new();
+
+        public OneRun(CrashMachine machine, ulong seed)
+        {
+            _machine = machine;
+            _options = machine._options;
+            _seed = seed;
+            _prng = new Prng(seed);
+        }
+
+        public string Doing { get; private set; } = string.Empty;
+
+        public long CountOperations { get; private set; }
+
+        public long CountCrashes { get; private set; }
+
+        public long CountRollbacks { get; private set; }
+
+        public ulong TraceHash { get; private set; }
+
+        // The work, once, without a crash; forks the disks on the way.
+        public string? Work()
+        {
+            Doing = "The work before any crash";
+            var scheduler = new SimScheduler(_prng.Fork("choice"));
+            var faults = new SimFaults(_seed);
+            var world = WorldOf(
+                _machine._emptyMeta!, _machine._emptyData!, scheduler, faults, _options.Latency, _seed);
+            var model = new ModelFs(_machine._emptyState!);
+            var judge = new CrashJudge(model.State);
+            CaptureCrashes(world, judge, "work", depth: 0, _options.CutPerMille);
+            faults.FailPerMillion = _options.FailPerMillion;
+            string? failure = scheduler.Run(() => WorkAsync(world, model, judge));
+            TraceHash = scheduler.TraceHash;
+            return failure;
+        }
+
+        public string? Recover()
+        {
+            while (_crashes.TryDequeue(out var crash))
+            {
+                Doing = crash.Where;
+                CountCrashes++;
+                if (RecoverFrom(crash) is { } failure)
+                    return $"{crash.Where}: {failure}";
+            }
+
+            return null;
+        }
+
+        private static ModelTime TimeOf(SimTime time)
+        {
+            long ticks = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks;
+            return new ModelTime(
+                ticks / TimeSpan.TicksPerSecond, (uint)(ticks % TimeSpan.TicksPerSecond * 100));
+        }
+
+        private void CaptureCrashes(CrashWorld world, CrashJudge judge, string when, int depth, int perMille)
+        {
+            var prng = _prng.Fork($"cuts {when}");
+            world.Faults.OnChange = kind =>
+            {
+                if (prng.NextInt32(1000) >= perMille || _crashes.Count + CountCrashes >= _options.MaxCrashes)
+                    return;
+                string where = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Power cut at {kind} {world.Faults.Writes + world.Faults.Flushes} of {when}");
+                _crashes.Enqueue(new Crash(
+                    world.Meta.ForkAfterCut(prng), world.DataDisk.ForkAfterCut(prng), judge.Snapshot(), where, depth));
+            };
+        }
+
+        private async Task<string?> WorkAsync(CrashWorld world, ModelFs model, CrashJudge judge)
+        {
+            var workload = new Workload(_prng.Fork("work"), _options.Profile);
+            var pauses = _prng.Fork("pauses");
+            var target = await _machine._subject.MountAsync(world);
+            var runner = new FsRunner(target, model, () => TimeOf(world.Time), judge)
+            {
+                MayFail = _options.FailPerMillion > 0,
+            };
+            for (int i = 0; i < _options.CountOperations; i++)
+            {
+                // Operations at the same moment would have the same time stamps, which hides which of them is there.
+                bool isPause = pauses.NextInt32(1000) < _options.PausePerMille;
+                await Task.Delay(TimeSpan.FromMilliseconds(isPause ? pauses.NextInt32(8000) : 1), world.Time);
+                if (await runner.StepAsync(workload.Next(model.State)) is { } difference)
+                    return difference;
+            }
+
+            CountOperations = runner.Done;
+            Doing = "Unmounting after the work";
+            world.Faults.Clear();
+            await target.UnmountAsync();
+            await target.DisposeAsync();
+            _ = model.CloseAll();
+            judge.Add(model.State);
+            judge.Sync();
+            world.Faults.OnChange = null;
+            return await CheckAsync(world, judge);
+        }
+
+        private string? RecoverFrom(Crash crash)
+        {
+            ulong seed = _prng.NextUInt64();
+            var scheduler = new SimScheduler(new Prng(seed).Fork("choice"));
+            var world = WorldOf(
+                crash.Meta, crash.DataDisk, scheduler, new SimFaults(seed), latency: null, seed);
+            return scheduler.Run(async () =>
+            {
+                if (await CheckAsync(world, crash.Judge, isRecovered: false) is { } atOnce)
+                    return "Before recovery: " + atOnce;
+                if (crash.Depth < MaxDepth)
+                {
+                    CaptureCrashes(
+                        world, crash.Judge, $"recovery from {crash.Where}", crash.Depth + 1, _options.CutAgainPerMille);
+                }
+
+                var target = await _machine._subject.MountAsync(world);
+                await target.UnmountAsync();
+                await target.DisposeAsync();
+                world.Faults.OnChange = null;
+                return await CheckAsync(world, crash.Judge) is { } after ? "After recovery: " + after : null;
+            });
+        }
+
+        private async Task<string?> CheckAsync(CrashWorld world, CrashJudge judge, bool isRecovered = true)
+        {
+            if (await _machine._subject.CheckAsync(world) is { } damage)
+                return damage;
+            var found = await _machine._subject.ReadAsync(world);
+            string? difference = judge.Judge(found, out long survived);
+            if (isRecovered && survived >= 0 && survived < judge.CountOperations)
+                CountRollbacks++;
+            return difference;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Threading.Tasks;
+using ScoutFs.Testing.Simulation;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Testing.Model;
+
+/// <summary>A pair of simulated disks, and the world they are in.</summary>
+/// <param name="Scheduler">Thread of the world.</param>
+/// <param name="Time">Its clock.</param>
+/// <param name="Faults">Power supply of both disks.</param>
+/// <param name="Meta">Metadata device.</param>
+/// <param name="DataDisk">Data device.</param>
+/// <param name="Prng">Randomness of what runs in it.</param>
+public sealed record CrashWorld(
+    SimScheduler Scheduler, SimTime Time, SimFaults Faults, SimDisk Meta, SimDisk DataDisk, Prng Prng);
+
+/// <summary>A kind of file system that is to survive crashes.</summary>
+public interface ICrashSubject
+{
+    /// <summary>Size of the metadata device in bytes.</summary>
+    long MetaBytes { get; }
+
+    /// <summary>Size of the data device in bytes.</summary>
+    long DataBytes { get; }
+
+    /// <summary>Makes an empty file system.</summary>
+    Task FormatAsync(CrashWorld world);
+
+    /// <summary>The empty file system as the model has it: the attributes of the root.</summary>
+    Task<ModelState> ReadAsync(CrashWorld world);
+
+    /// <summary>Mounts it.</summary>
+    Task<IFsUnderTest> MountAsync(CrashWorld world);
+
+    /// <summary>Looks at disks that nobody has mounted, and finds what is wrong with them.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    Task<string?> CheckAsync(CrashWorld world);
+}
