@@ -51,6 +51,7 @@ internal static class CliErrors
             [FsError.BufferTooSmall] = (34, "Numerical result out of range"),
             [FsError.FileTooLarge] = (27, "File too large"),
             [FsError.WouldBlock] = (11, "Resource temporarily unavailable"),
+            [FsError.PastEnd] = (6, "No such device or address"),
             [FsError.Loop] = (40, "Too many levels of symbolic links"),
         }.ToFrozenDictionary();
 

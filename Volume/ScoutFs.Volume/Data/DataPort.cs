@@ -55,25 +55,47 @@ public sealed class DataPort : IDisposable
         return false;
     }
 
-    /// <summary>Takes free blocks for all holes of a range. False: no more are in memory, nothing is taken.</summary>
-    public bool Plan(
-        OperationContext context, in InodeHandle inode, ulong first, ulong end, out List<DataExtent> plan)
+    /// <summary>The list that plans are made in; one at a time, under the gate.</summary>
+    public List<DataExtent> EmptyPlan()
     {
-        plan = _plan;
-        plan.Clear();
+        _plan.Clear();
+        return _plan;
+    }
+
+    /// <summary>Takes free blocks for all holes of a range. False: no more are in memory, nothing is taken.</summary>
+    /// <param name="context">The running operation.</param>
+    /// <param name="inode">A loaded inode.</param>
+    /// <param name="first">First block.</param>
+    /// <param name="end">Block behind the last.</param>
+    /// <param name="isStaging">Offline blocks without space get some too.</param>
+    /// <param name="plan">Extents to add.</param>
+    public bool Plan(
+        OperationContext context,
+        in InodeHandle inode,
+        ulong first,
+        ulong end,
+        bool isStaging,
+        out List<DataExtent> plan)
+    {
+        plan = EmptyPlan();
         ulong block = first;
         while (block < end)
         {
             bool isKnown = FileExtents.Next(context, inode, block, out bool isFound, out var extent);
             Invariant.Require(isKnown);
-            if (isFound && extent.Start <= block)
+            bool isInside = isFound && extent.Start <= block;
+            if (isInside && (extent.Blkno != 0 || !isStaging))
             {
                 block = extent.End;
                 continue;
             }
 
-            ulong nextStart = isFound ? extent.Start : ulong.MaxValue;
-            ulong want = Math.Max(Math.Min(nextStart, end) - block, Ahead(inode, first, block, nextStart));
+            ulong nextStart = !isFound ? ulong.MaxValue : isInside ? extent.End : extent.Start;
+            ulong ahead = isInside ? 0 : Ahead(inode, first, block, nextStart);
+            ulong want = Math.Max(Math.Min(nextStart, end) - block, ahead);
+            byte flags = isInside
+                ? (byte)(DataExtentItem.FlagOffline | DataExtentItem.FlagUnwritten)
+                : DataExtentItem.FlagUnwritten;
             while (want > 0)
             {
                 if (!context.Transaction.DataSpace.TryTake(want, out var taken))
@@ -84,7 +106,7 @@ public sealed class DataPort : IDisposable
                     return false;
                 }
 
-                plan.Add(new DataExtent(block, taken.Count, taken.Start, DataExtentItem.FlagUnwritten));
+                plan.Add(new DataExtent(block, taken.Count, taken.Start, flags));
                 block += taken.Count;
                 want -= taken.Count;
             }

@@ -31,6 +31,7 @@ public struct WriteOperation : IOperation
     private readonly ReadOnlyMemory<byte> _bytes;
     private readonly bool _isAppend;
     private readonly bool _clearsSetId;
+    private readonly ulong? _stagedVersion;
     private readonly Timespec _now;
     private readonly DataPort _data;
 
@@ -42,6 +43,9 @@ public struct WriteOperation : IOperation
     /// <param name="clearsSetId">Whether set-id bits go, as for unprivileged callers.</param>
     /// <param name="now">Time of the call.</param>
     /// <param name="data">The mount's data side.</param>
+    /// <param name="stagedVersion">
+    /// Not null: the bytes come back from the archive, where this data_version was kept (archive §9.6).
+    /// </param>
     public WriteOperation(
         ulong ino,
         ulong offset,
@@ -49,7 +53,8 @@ public struct WriteOperation : IOperation
         bool isAppend,
         bool clearsSetId,
         Timespec now,
-        DataPort data)
+        DataPort data,
+        ulong? stagedVersion = null)
     {
         Invariant.Require(bytes.Length is > 0 and <= MaxBytes);
         _ino = ino;
@@ -59,9 +64,11 @@ public struct WriteOperation : IOperation
         _clearsSetId = clearsSetId;
         _now = now;
         _data = data;
+        _stagedVersion = stagedVersion;
     }
 
-    /// <summary>None; NotFound, Invalid, IsDirectory, NotPermitted, FileTooLarge, NoSpace, Io, Corrupt.</summary>
+    /// <summary>None; NotFound, Invalid, IsDirectory, NotPermitted, Stale for another data_version than the staged one,
+    /// FileTooLarge, NoSpace, Io, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>Where it was written.</summary>
@@ -86,7 +93,7 @@ public struct WriteOperation : IOperation
         }
 
         // The version is of the whole file: nothing of it may be in the archive alone (engine §8.5).
-        if (inode.Item.OfflineBlocks != 0UL)
+        if (inode.Item.OfflineBlocks != 0UL && _stagedVersion is null)
         {
             if (!OfflineExtents.FindFirst(context, inode, 0, ulong.MaxValue, out ulong block))
                 return false;
@@ -106,13 +113,13 @@ public struct WriteOperation : IOperation
 
         if (!FileExtents.Touch(context, inode, first, end) || !TouchEdges(context, inode, first, end))
             return false;
-        if (!_data.Plan(context, inode, first, end, out var plan))
+        if (!_data.Plan(context, inode, first, end, _stagedVersion is not null, out var plan))
         {
             context.Need(context.Transaction.DataSpace, releasesLocks: false);
             return false;
         }
 
-        if (!InodeAccess.Prepare(context, inode, changesData: true))
+        if (!InodeAccess.Prepare(context, inode, changesData: _stagedVersion is null))
         {
             DataPort.GiveBack(context, plan);
             return false;
@@ -136,6 +143,15 @@ public struct WriteOperation : IOperation
             return FsError.IsDirectory;
         if (!InodeAccess.IsRegular(item))
             return FsError.Invalid;
+        if (_stagedVersion is { } version)
+        {
+            ulong end = Offset + (ulong)_bytes.Length;
+            if (item.DataVersion != version)
+                return FsError.Stale;
+            bool isWhole = Offset % BlockBytes == 0 && (end % BlockBytes == 0 || end == item.Size);
+            return isWhole && end <= item.Size ? FsError.None : FsError.Invalid;
+        }
+
         if (InodeAccess.IsRetained(item))
             return FsError.NotPermitted;
         return Offset > long.MaxValue - (ulong)_bytes.Length ? FsError.FileTooLarge : FsError.None;
@@ -146,7 +162,7 @@ public struct WriteOperation : IOperation
     {
         ulong endOffset = Offset + (ulong)_bytes.Length;
         bool isHeadPartial = Offset % BlockBytes != 0;
-        bool isTailPartial = endOffset % BlockBytes != 0;
+        bool isTailPartial = endOffset % BlockBytes != 0 && _stagedVersion is null;
         return (!isHeadPartial || _data.TouchBlock(context, inode, first))
             && (!isTailPartial || _data.TouchBlock(context, inode, end - 1));
     }
@@ -171,6 +187,15 @@ public struct WriteOperation : IOperation
         }
 
         Invariant.Require(done == _bytes.Length);
+        _data.Buffers.Kick();
+        if (_stagedVersion is not null)
+        {
+            InodeAccess.Store(context, ref inode, changesData: false);
+            _data.Waiters.Wake(_ino);
+            Item = inode.Item;
+            return;
+        }
+
         ref var item = ref inode.Item;
         item.Size = Math.Max(item.Size.Value, Offset + (ulong)_bytes.Length);
         item.DataVersion = item.DataVersion + 1;
@@ -178,7 +203,6 @@ public struct WriteOperation : IOperation
         if (_clearsSetId)
             item.Mode = item.Mode & ~SetUidGid;
         InodeAccess.Store(context, ref inode, changesData: true);
-        _data.Buffers.Kick();
         Item = item;
     }
 
@@ -188,8 +212,9 @@ public struct WriteOperation : IOperation
         int length = Math.Min(BlockBytes - start, _bytes.Length - done);
         var target = _data.Buffers.Dirty(blkno);
 
-        // What was not written before reads as zeros; what was, and is replaced in part, is held.
-        if (length < BlockBytes && isNew)
+        // What was not written before reads as zeros; what was, and is replaced in part, is held. Staging replaces
+        // whole blocks.
+        if (length < BlockBytes && (isNew || _stagedVersion is not null))
             target.Clear();
         _bytes.Span.Slice(done, length).CopyTo(target[start..]);
         return length;

@@ -259,6 +259,140 @@ public sealed class FileSystem : IDisposable
         return (error, error == FsError.None ? done.Bytes : 0);
     }
 
+    /// <summary>Allocates the blocks that a range lacks; contents do not change.</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="offset">First byte.</param>
+    /// <param name="length">Bytes, at least 1.</param>
+    /// <param name="keepsSize">The size stays.</param>
+    /// <param name="cancellationToken">Ends a wait; what was allocated stays.</param>
+    public async ValueTask<FsError> FallocateAsync(
+        ulong ino, ulong offset, ulong length, bool keepsSize, CancellationToken cancellationToken)
+    {
+        if (length == 0)
+            return FsError.Invalid;
+        ulong next = offset / FormatConstants.SmallBlockBytes;
+        while (true)
+        {
+            var (error, done) = await _runner.RunAsync(
+                new FallocateOperation(ino, offset, length, next, keepsSize, _mount.Data), cancellationToken);
+            error = error != FsError.None ? error : done.Error;
+            if (error != FsError.None || done.IsDone)
+                return error;
+            next = done.NextBlock;
+        }
+    }
+
+    /// <summary>Finds the next data or hole from a byte on.</summary>
+    /// <returns>None; PastEnd when there is none; NotFound, Invalid, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, ulong Offset)> SeekAsync(
+        ulong ino, ulong offset, bool isHole, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new SeekOperation(ino, offset, isHole), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Found);
+    }
+
+    /// <summary>Frees blocks whose contents the archive has (archive §9.5).</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="offset">First byte, a multiple of 4096.</param>
+    /// <param name="length">Bytes, a multiple of 4096; 0 does nothing.</param>
+    /// <param name="dataVersion">Version that the archive has.</param>
+    /// <param name="cancellationToken">Ends a wait; what was released stays so.</param>
+    /// <returns>None; Invalid, Stale for another version, NotFound, NoSpace, Corrupt, Io.</returns>
+    public async ValueTask<FsError> ReleaseAsync(
+        ulong ino, ulong offset, ulong length, ulong dataVersion, CancellationToken cancellationToken)
+    {
+        if (length == 0)
+            return FsError.None;
+        if (!IsBlockRange(offset, length))
+            return FsError.Invalid;
+        var (error, isFullyOffline) = await ChangeOfflineAsync(
+            OfflineChange.Release, ino, offset, length, dataVersion, cancellationToken);
+        if (error != FsError.None || !isFullyOffline)
+            return error;
+
+        // Space past the end of a file that has nothing online any more is of no use.
+        (error, var inode) = await GetAttributesAsync(ino, cancellationToken);
+        ulong size = inode.Size;
+        if (error != FsError.None || inode.OnlineBlocks != 0UL || size == 0)
+            return error;
+        ulong from = (size + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
+        while (true)
+        {
+            (error, var done) = await _runner.RunAsync(
+                new ReleaseOperation(
+                    OfflineChange.DropPastEnd, ino, dataVersion, from, ulong.MaxValue, _mount.Data),
+                cancellationToken);
+            error = error != FsError.None ? error : done.Error;
+            if (error != FsError.None || done.IsDone)
+                return error;
+            from = done.NextBlock;
+        }
+    }
+
+    /// <summary>Makes offline blocks holes (archive §9.15).</summary>
+    /// <returns>None; OutOfRange for a range that is not of whole blocks; Invalid, Stale, NotPermitted…</returns>
+    public async ValueTask<FsError> PunchOfflineAsync(
+        ulong ino, ulong offset, ulong length, ulong dataVersion, CancellationToken cancellationToken)
+    {
+        if (length == 0)
+            return FsError.None;
+        if (!IsBlockRange(offset, length))
+            return FsError.OutOfRange;
+        var (error, _) = await ChangeOfflineAsync(
+            OfflineChange.Punch, ino, offset, length, dataVersion, cancellationToken);
+        return error;
+    }
+
+    /// <summary>Brings contents back from the archive (archive §9.6).</summary>
+    /// <returns>Bytes staged with None; Invalid, Stale for another version, NotFound, NoSpace, Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, int Staged)> StageAsync(
+        ulong ino,
+        ulong offset,
+        ReadOnlyMemory<byte> bytes,
+        ulong dataVersion,
+        CancellationToken cancellationToken)
+    {
+        int staged = 0;
+        while (staged < bytes.Length)
+        {
+            var piece = bytes.Slice(staged, Math.Min(WriteOperation.MaxBytes, bytes.Length - staged));
+            var (error, done) = await _runner.RunAsync(
+                new WriteOperation(
+                    ino, offset + (ulong)staged, piece, false, false, Now, _mount.Data, dataVersion),
+                cancellationToken);
+            error = error != FsError.None ? error : done.Error;
+            if (error != FsError.None)
+                return staged > 0 ? (FsError.None, staged) : (error, 0);
+            staged += piece.Length;
+        }
+
+        return (FsError.None, staged);
+    }
+
+    /// <summary>Sets archive attributes (archive §9.7).</summary>
+    public async ValueTask<(FsError Error, InodeItem Item)> RestoreAsync(
+        ulong ino, ArchiveAttributes changes, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(new RestoreOperation(ino, changes), cancellationToken);
+        return (error != FsError.None ? error : done.Error, done.Item);
+    }
+
+    /// <summary>Operations of this mount that wait for staging, behind a place, in order (archive §9.8).</summary>
+    public List<DataWaiting> ListWaiting(ulong afterIno, ulong afterBlock, int limit)
+    {
+        lock (_mount.Gate)
+            return _mount.Data.Waiters.List(afterIno, afterBlock, limit);
+    }
+
+    /// <summary>Ends waiting operations with an error (archive §9.8).</summary>
+    /// <returns>How many there were.</returns>
+    public int FailWaiting(ulong ino, ulong firstBlock, ulong lastBlock, DataWaitOp ops, FsError error)
+    {
+        Invariant.Require(error != FsError.None);
+        lock (_mount.Gate)
+            return _mount.Data.Waiters.Fail(ino, firstBlock, lastBlock, ops, error);
+    }
+
     /// <summary>Reads an xattr.</summary>
     /// <returns>None, NotFound, NoXattr, Corrupt, Io.</returns>
     public async ValueTask<(FsError Error, byte[] Value)> GetXattrAsync(
@@ -306,6 +440,30 @@ public sealed class FileSystem : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _bounce.Dispose();
+
+    private static bool IsBlockRange(ulong offset, ulong length) => length - 1 <= ulong.MaxValue - offset
+        && offset % FormatConstants.SmallBlockBytes == 0 && length % FormatConstants.SmallBlockBytes == 0;
+
+    private async ValueTask<(FsError Error, bool IsFullyOffline)> ChangeOfflineAsync(
+        OfflineChange change,
+        ulong ino,
+        ulong offset,
+        ulong length,
+        ulong dataVersion,
+        CancellationToken cancellationToken)
+    {
+        ulong next = offset / FormatConstants.SmallBlockBytes;
+        ulong end = next + (length / FormatConstants.SmallBlockBytes);
+        while (true)
+        {
+            var (error, done) = await _runner.RunAsync(
+                new ReleaseOperation(change, ino, dataVersion, next, end, _mount.Data), cancellationToken);
+            error = error != FsError.None ? error : done.Error;
+            if (error != FsError.None || done.IsDone)
+                return (error, done.IsFullyOffline);
+            next = done.NextBlock;
+        }
+    }
 
     private async ValueTask<FsError> FinishRenameAsync(RenameOperation rename, CancellationToken cancellationToken)
     {

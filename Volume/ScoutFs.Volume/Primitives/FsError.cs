@@ -103,6 +103,9 @@ public enum FsError : ushort
     /// <summary>It would have to wait, and the caller asked not to.</summary>
     WouldBlock,
 
+    /// <summary>The offset lies past the end of the file, or nothing of that kind follows.</summary>
+    PastEnd,
+
     /// <summary>A directory would become its own ancestor, or ancestors keep changing.</summary>
     Loop,
 }

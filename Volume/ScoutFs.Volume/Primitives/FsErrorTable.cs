@@ -58,6 +58,7 @@ public static class FsErrorTable
             [FsError.BufferTooSmall] = (FsErrorClass.Request, "the result does not fit the buffer"),
             [FsError.FileTooLarge] = (FsErrorClass.Request, "file too large"),
             [FsError.WouldBlock] = (FsErrorClass.Request, "it would have to wait"),
+            [FsError.PastEnd] = (FsErrorClass.Request, "nothing there up to the end of the file"),
             [FsError.Loop] = (FsErrorClass.Request, "a directory would contain itself"),
         }.ToFrozenDictionary();
 
