@@ -135,7 +135,8 @@ internal sealed class ArchiveOperationTests
         Assert.That(await Fs.ReleaseAsync(ino, 1, Block, version, None), Is.EqualTo(FsError.Invalid));
         Assert.That(await Fs.ReleaseAsync(ino, 0, 0, version, None), Is.EqualTo(FsError.None));
         Assert.That(
-            await Fs.ReleaseAsync(ino, ulong.MaxValue - Block + 1, 2 * Block, version, None), Is.EqualTo(FsError.Invalid));
+            await Fs.ReleaseAsync(ino, ulong.MaxValue - Block + 1, 2 * Block, version, None),
+            Is.EqualTo(FsError.Invalid));
     }
 
     [Test]

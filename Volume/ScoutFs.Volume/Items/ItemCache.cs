@@ -35,6 +35,8 @@ public enum ItemLookup
 /// </remarks>
 public sealed class ItemCache
 {
+    private const int MaxFreePages = 1024;
+
     private readonly Stack<ItemPage> _freePages = new();
     private readonly List<ItemPage> _dirtyPages = [];
     private ItemNode? _root;
@@ -290,11 +292,12 @@ public sealed class ItemCache
         DirtyBytes = 0;
     }
 
-    /// <summary>Drops clean pages that were not used lately until the memory is within a limit.</summary>
-    public void Shrink(long limitBytes)
+    /// <summary>Drops clean pages that were not used lately, a few at a time, while memory is over a limit.</summary>
+    /// <param name="limitBytes">Memory of all pages, in bytes.</param>
+    /// <param name="maxSteps">Pages to look at: bounds the time taken.</param>
+    public void Shrink(long limitBytes, int maxSteps)
     {
-        int budget = 64;
-        for (int steps = 2 * (int)(MemoryBytes / 4096); MemoryBytes > limitBytes && steps > 0 && budget > 0; steps--)
+        for (; MemoryBytes > limitBytes && maxSteps > 0; maxSteps--)
         {
             var page = _clockHand ?? _first;
             if (page is null)
@@ -312,7 +315,6 @@ public sealed class ItemCache
                 next.Slots[0].State &= ~ItemState.GapKnown;
             page.Count = 0;
             RemovePage(page);
-            budget--;
         }
     }
 
@@ -383,8 +385,10 @@ public sealed class ItemCache
 
     private void Write(in ItemKey key, ulong seq, ReadOnlySpan<byte> value, ItemState kind)
     {
-        bool hasSuccessor = TryLocate(key, out var page, out int index);
-        if (hasSuccessor && page.Slots[index].Key == key)
+        // One search: the successor that says what is known of the gap is right behind the place to insert at.
+        var page = FindPage(key) ?? AddFirstPage(key);
+        int index = page.LowerBound(key);
+        if (index < page.Count && page.Slots[index].Key == key)
         {
             long before = page.Values.Length;
             page.SetValue(index, value);
@@ -395,8 +399,10 @@ public sealed class ItemCache
         }
         else
         {
-            var gap = hasSuccessor ? page.Slots[index].State & ItemState.GapKnown : ItemState.None;
-            (page, index) = InsertEntry(key, seq, gap | kind, value);
+            var gap = index < page.Count
+                ? page.Slots[index].State & ItemState.GapKnown
+                : page.Next is { } next ? next.Slots[0].State & ItemState.GapKnown : ItemState.None;
+            (page, index) = InsertAt(page, index, key, seq, gap | kind, value);
         }
 
         page.IsAccessed = true;
@@ -485,7 +491,12 @@ public sealed class ItemCache
         in ItemKey key, ulong seq, ItemState state, ReadOnlySpan<byte> value)
     {
         var page = FindPage(key) ?? AddFirstPage(key);
-        int index = page.LowerBound(key);
+        return InsertAt(page, page.LowerBound(key), key, seq, state, value);
+    }
+
+    private (ItemPage Page, int Index) InsertAt(
+        ItemPage page, int index, in ItemKey key, ulong seq, ItemState state, ReadOnlySpan<byte> value)
+    {
         if (page.Count == ItemPage.Capacity)
         {
             page = Split(page, key, index);
@@ -578,7 +589,7 @@ public sealed class ItemCache
         RemoveChild(page.Parent!, page);
         MemoryBytes -= page.MemoryBytes;
         page.Clear();
-        if (_freePages.Count < 256)
+        if (_freePages.Count < MaxFreePages)
             _freePages.Push(page);
     }
 

@@ -20,7 +20,7 @@ public sealed class LockClient : ILockMessages
     private readonly Lock _gate;
     private readonly ILockTransport _transport;
     private readonly ILockInvalidation _invalidation;
-    private readonly Dictionary<ItemKey, ClusterLock> _locks = [];
+    private readonly Dictionary<ItemKey, ClusterLock> _locks = new(ByStartKey.Instance);
     private readonly SortedSet<ItemKey> _keys = [];
     private readonly LinkedList<ClusterLock> _idle = [];
     private ulong _refreshGeneration;
@@ -362,5 +362,20 @@ public sealed class LockClient : ILockMessages
         var changed = clusterLock.Changed;
         clusterLock.Changed = null;
         _ = changed?.TrySetResult();
+    }
+
+    // Start keys differ in few bits, far apart: cheaper than hashing all parts.
+    private sealed class ByStartKey : IEqualityComparer<ItemKey>
+    {
+        public static readonly ByStartKey Instance = new();
+
+        public bool Equals(ItemKey left, ItemKey right) => left == right;
+
+        public int GetHashCode(ItemKey key)
+        {
+            ulong mixed = (key.First.Value >> 10) + (key.Second.Value >> 10)
+                + ((ulong)key.Zone << 40) + ((ulong)key.Type << 48);
+            return (int)((mixed * 0x9e3779b97f4a7c15) >> 33);
+        }
     }
 }

@@ -14,6 +14,9 @@ namespace ScoutFs.Volume.Transactions;
 /// allocates nothing and completes synchronously.</remarks>
 public sealed class OperationRunner
 {
+    // Pages of the item cache looked at after an operation, more than one can add.
+    private const int ShrinkSteps = 16;
+
     private readonly BlockCache _cache;
     private readonly ILeader _leader;
     private readonly Stack<OperationContext> _contexts = new();
@@ -76,6 +79,7 @@ public sealed class OperationRunner
             {
                 context.Finish();
                 _contexts.Push(context);
+                Items.Shrink(ItemBytes, ShrinkSteps);
                 return new((FsError.None, operation));
             }
 
@@ -100,7 +104,7 @@ public sealed class OperationRunner
                 {
                     context.Finish();
                     _contexts.Push(context);
-                    Items.Shrink(ItemBytes);
+                    Items.Shrink(ItemBytes, ShrinkSteps);
                     return (error, operation);
                 }
 
@@ -170,7 +174,7 @@ public sealed class OperationRunner
                 // A commit that ended meanwhile may have made items clean and dropped them (engine §4.3 step 6).
                 if (Transaction.CommitStamp != commitStamp)
                     continue;
-                Items.Shrink(ItemBytes);
+                Items.Shrink(ItemBytes, ShrinkSteps);
                 Items.Fill(start, end, batch);
                 return FsError.None;
             }
