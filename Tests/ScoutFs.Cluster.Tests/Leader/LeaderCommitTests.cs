@@ -182,4 +182,61 @@ internal sealed class LeaderCommitTests
             await after.CheckAsync();
         }
     }
+
+    [Test]
+    public async Task PowerCut_InTheMiddleOfEverythingElse_LeavesACleanVolume()
+    {
+        await using var world = await LeaderWorld.CreateAsync(200_000, 3_000_000, growBlocks: 1000);
+        var prng = new Prng(8);
+        var mount = await world.MountAsync(Rid);
+        for (int i = 0; i < 4; i++)
+            await mount.RunAsync(world.Leader, 300, 250, blocksPerFile: 40);
+        var cuts = new List<(SimDisk Meta, SimDisk Data)>();
+        world.Faults.OnChange = _ =>
+            cuts.Add((world.MetaDisk.ForkAfterCut(prng), world.DataDisk.ForkAfterCut(prng)));
+        world.Leader.MergeStart.ForceFinalize = true;
+        await mount.RunAsync(world.Leader, 10, 0);
+        var resize = new WireResize { TotalMetaBlocks = 201_000, TotalDataBlocks = 3_010_000 };
+        Assert.That(
+            await world.Leader.ResizeDevicesAsync(Rid, resize, CancellationToken.None), Is.EqualTo(FsError.None));
+        Assert.That(await world.Leader.ReclaimAsync(Rid), Is.EqualTo(FsError.None));
+        foreach (var cut in cuts)
+        {
+            await using var after = LeaderWorld.Around(cut.Meta, cut.Data, 1);
+            await after.RestartAsync();
+            await after.CheckAsync();
+            Assert.That(await after.Leader.ReclaimAsync(Rid), Is.EqualTo(FsError.None));
+            await after.CheckAsync();
+        }
+    }
+
+    [Test]
+    public async Task Device_FailingAtAnyOperation_SpoilsNothing([Range(0, 5)] int part)
+    {
+        for (int nth = 1 + (part * 10); nth <= (part + 1) * 10; nth++)
+        {
+            await using var world = await LeaderWorld.CreateAsync(seed: (ulong)nth);
+            var mount = await world.MountAsync(Rid);
+            await mount.RunAsync(world.Leader, 50, 20);
+            await world.RestartAsync();
+            world.Faults.FailAt(SimIoKinds.Any, nth, 1 + (nth % 3));
+            for (int i = 0; i < 4; i++)
+            {
+                _ = await world.Leader.GreetAsync(2, default, isMember: false, CancellationToken.None);
+                _ = await world.Leader.GetLogTreesAsync(2, CancellationToken.None);
+                _ = await world.Leader.StatFsAsync(2, CancellationToken.None);
+                world.Leader.MergeStart.ForceFinalize = true;
+                _ = await world.Leader.GetLogTreesAsync(Rid, CancellationToken.None);
+                _ = await world.Leader.ReclaimAsync(2);
+            }
+
+            world.Faults.Clear();
+            Assert.That(world.Leader.Broken.IsCompleted, Is.False);
+            Assert.That(await world.Leader.ReclaimAsync(2), Is.EqualTo(FsError.None));
+            await world.CheckAsync();
+            await mount.RunAsync(world.Leader, 10, 5);
+            await world.RestartAsync();
+            await world.CheckAsync();
+        }
+    }
 }

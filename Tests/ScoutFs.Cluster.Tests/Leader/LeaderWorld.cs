@@ -16,6 +16,8 @@ namespace ScoutFs.Cluster.Tests.Leader;
 /// <summary>A volume in memory, its leader and mounts that talk to it directly.</summary>
 internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
 {
+    private readonly SimDisk? _metaDisk;
+    private readonly SimDisk? _dataDisk;
     private readonly Prng _prng;
     private readonly TimeProvider _time;
     private readonly List<TestMount> _mounts = [];
@@ -23,18 +25,23 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
     private ulong _term;
 
     private LeaderWorld(SimDisk metaDisk, SimDisk dataDisk, TimeProvider time, ulong seed)
+        : this(metaDisk.Open("leader"), dataDisk.Open("leader"), time, seed)
     {
-        MetaDisk = metaDisk;
-        DataDisk = dataDisk;
-        Meta = metaDisk.Open("leader");
-        Data = dataDisk.Open("leader");
+        _metaDisk = metaDisk;
+        _dataDisk = dataDisk;
+    }
+
+    private LeaderWorld(IBlockDevice meta, IBlockDevice data, TimeProvider time, ulong seed)
+    {
+        Meta = meta;
+        Data = data;
         _time = time;
         _prng = new Prng(seed);
     }
 
-    public SimDisk MetaDisk { get; }
+    public SimDisk MetaDisk => _metaDisk!;
 
-    public SimDisk DataDisk { get; }
+    public SimDisk DataDisk => _dataDisk!;
 
     public SimFaults Faults => MetaDisk.Faults;
 
@@ -94,6 +101,10 @@ internal sealed class LeaderWorld : IAsyncDisposable, ILeaderPeers
 
     /// <summary>A world without a leader yet, around disks that another world left.</summary>
     public static LeaderWorld Around(SimDisk meta, SimDisk data, ulong seed) =>
+        new(meta, data, TimeProvider.System, seed);
+
+    /// <summary>A world without a leader yet, around a volume that somebody else wrote.</summary>
+    public static LeaderWorld Around(IBlockDevice meta, IBlockDevice data, ulong seed) =>
         new(meta, data, TimeProvider.System, seed);
 
     /// <summary>Another leader on the same devices; the old one, if any, stops wherever it is.</summary>

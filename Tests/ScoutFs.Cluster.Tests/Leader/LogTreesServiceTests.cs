@@ -229,6 +229,32 @@ internal sealed class LogTreesServiceTests
     }
 
     [Test]
+    public async Task SrchFile_OfAMebibyte_BecomesAnItemAndTheMountStartsAnother()
+    {
+        await using var world = await LeaderWorld.CreateAsync();
+        var mount = await world.MountAsync(Rid);
+        int transactions = 0;
+        while (world.Leader.Super.SrchRoot.IsEmpty && transactions++ < 30)
+        {
+            Assert.That(await mount.OpenAsync(world.Leader), Is.EqualTo(FsError.None));
+            await mount.AddSrchAsync(6000);
+            Assert.That(await mount.CommitAsync(world.Leader), Is.EqualTo(FsError.None));
+        }
+
+        Assert.That(mount.LastSent.SrchFile.Blocks.Value, Is.InRange(16, 20));
+        Assert.That(world.LastLog(Rid).SrchFile.Ref.IsNone, Is.True);
+        await world.CheckAsync();
+        Assert.That(await mount.OpenAsync(world.Leader), Is.EqualTo(FsError.None));
+        Assert.That(mount.Log.SrchFile.Ref.IsNone, Is.True);
+        await mount.AddSrchAsync(10);
+        Assert.That(await mount.CommitAsync(world.Leader), Is.EqualTo(FsError.None));
+        Assert.That(world.LastLog(Rid).SrchFile.Blocks.Value, Is.EqualTo(1));
+        Assert.That(await world.Leader.ReclaimAsync(Rid), Is.EqualTo(FsError.None));
+        Assert.That(world.LastLog(Rid).SrchFile.Ref.IsNone, Is.True, "a mount that leaves keeps none");
+        await world.CheckAsync();
+    }
+
+    [Test]
     public async Task Get_BeforeAllLocksAreKnown_Waits()
     {
         await using var world = await LeaderWorld.CreateAsync();

@@ -11,6 +11,7 @@ using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Forest;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Srch;
 
 namespace ScoutFs.Cluster.Tests.Leader;
 
@@ -69,6 +70,29 @@ internal sealed class TestMount : IDisposable
             _bloomKeys.Clear();
         _log = log;
         return FsError.None;
+    }
+
+    /// <summary>Adds srch entries to the open transaction, each twice: as of an xattr that came and went.</summary>
+    public async Task AddSrchAsync(int pairs)
+    {
+        var (error, allocator, fault) = await ListAllocator.OpenAsync(
+            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
+        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
+        var srch = new SrchLog(_cache, _writer, allocator!, _log.SrchFile);
+        for (int i = 0; i < pairs; i++)
+        {
+            var entry = new SrchEntry(Prng.NextUInt64(), 1 + Prng.NextUInt64(1000), Prng.NextUInt64(1000));
+            Assert.That(await srch.PrepareAsync(2, CancellationToken.None), Is.EqualTo(FsError.None));
+            srch.Append(entry);
+            srch.Append(entry);
+        }
+
+        _log.SrchFile = srch.File;
+        _log.MetaAvail = allocator!.Avail;
+        _log.MetaFreed = allocator.Freed;
+        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        _writer.MoveTo(_cache);
     }
 
     /// <summary>Writes files into the open transaction; what is sent with <see cref="CommitAsync"/>.</summary>

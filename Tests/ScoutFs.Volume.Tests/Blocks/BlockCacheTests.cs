@@ -68,6 +68,44 @@ public sealed class BlockCacheTests
         old.Dispose();
     }
 
+    [Test]
+    public async Task Adopt_BlockJustWritten_IsLeasedWithoutReadingAndReplacesTheOldGeneration()
+    {
+        Write(5, seq: 1, fill: 1);
+        using var cache = NewCache(4);
+        _ = await cache.LoadAsync(new BlockRef(5, 1), BlockMagic.Bloom, CancellationToken.None);
+        Assert.That(cache.TryGet(new BlockRef(5, 1), BlockMagic.Bloom, out var old), Is.True);
+        Write(5, seq: 2, fill: 2);
+        var block = new byte[FormatConstants.LargeBlockBytes];
+        _ = await _device.ReadAsync(5 * FormatConstants.LargeBlockBytes, block, CancellationToken.None);
+
+        cache.Adopt(block);
+
+        Assert.That(cache.TryGet(new BlockRef(5, 2), BlockMagic.Bloom, out var lease), Is.True);
+        Assert.That(lease.Bytes[100], Is.EqualTo(2));
+        Assert.That(old.Bytes[100], Is.EqualTo(1), "leased blocks do not change");
+        Assert.That(cache.BlocksRead, Is.EqualTo(1));
+        lease.Dispose();
+        old.Dispose();
+        cache.Adopt(block);
+        Assert.That(cache.TryGet(new BlockRef(5, 2), BlockMagic.Bloom, out lease), Is.True, "again");
+        lease.Dispose();
+    }
+
+    [Test]
+    public async Task Grow_OfAVolume_LetsReferencesReachFurtherButNotBeyondTheDevice()
+    {
+        using var cache = new BlockCache(_device, 4, Fsid, 10, (_, _) => default);
+        Write(20, seq: 1, fill: 1);
+        var before = await cache.LoadAsync(new BlockRef(20, 1), BlockMagic.Bloom, CancellationToken.None);
+        cache.Grow(1000);
+        var after = await cache.LoadAsync(new BlockRef(20, 1), BlockMagic.Bloom, CancellationToken.None);
+
+        Assert.That(before.Error, Is.EqualTo(FsError.Corrupt));
+        Assert.That(after.Error, Is.EqualTo(FsError.None));
+        Assert.That(cache.TotalMetaBlocks, Is.EqualTo(MetaBlocks));
+    }
+
     [TestCase(0, CorruptionSite.BlockCrc)]
     [TestCase(4, CorruptionSite.BlockMagic)]
     [TestCase(8, CorruptionSite.BlockFsid)]
