@@ -12,7 +12,9 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Tests.Allocation;
 
-/// <summary>Blocks that go from trees into lists, from list to list and back: each stays in exactly one place.</summary>
+/// <summary>
+/// Blocks that go from trees into lists, from list to list and back: each stays in exactly one place.
+/// </summary>
 public sealed class ListTransferModelTests
 {
     private const ulong Fsid = 53;

@@ -10,7 +10,8 @@ namespace ScoutFs.Volume.Inodes;
 /// <param name="Uid">Owner of what is created.</param>
 /// <param name="Gid">Group, unless the directory passes its own on.</param>
 /// <param name="Now">Time of the call.</param>
-public readonly record struct Creator(uint Uid, uint Gid, Timespec Now);
+/// <param name="Umask">Permission bits that are not given, unless the directory has a default ACL.</param>
+public readonly record struct Creator(uint Uid, uint Gid, Timespec Now, uint Umask = 0);
 
 /// <summary>Creates an inode with a name, or without one (O_TMPFILE) (engine §6.4).</summary>
 /// <remarks>The name is checked before anything is made, so a lost race leaves nothing behind.</remarks>
@@ -27,11 +28,12 @@ public struct CreateOperation : IOperation
     private readonly InodeNumbers _numbers;
     private readonly bool _isUnnamed;
     private InodeItem _item;
+    private byte[]? _inherited;
 
     /// <summary>Describes what to create.</summary>
     /// <param name="directory">Directory; for an unnamed file the one whose attributes it inherits.</param>
     /// <param name="name">Name, empty for an unnamed file.</param>
-    /// <param name="mode">Type and permissions, after the umask.</param>
+    /// <param name="mode">Type and permissions, before the umask.</param>
     /// <param name="rdev">Device number of a device.</param>
     /// <param name="target">Target of a symlink, without NUL.</param>
     /// <param name="creator">Who creates.</param>
@@ -93,6 +95,8 @@ public struct CreateOperation : IOperation
             }
         }
 
+        if (!FindDefaultAcl(context, parent))
+            return false;
         if (Ino == 0)
         {
             if (!_numbers.TryTake(out ulong ino))
@@ -130,6 +134,23 @@ public struct CreateOperation : IOperation
         return target.IsEmpty || target.Contains((byte)0) ? FsError.Invalid : FsError.None;
     }
 
+    // Most directories never had an xattr.
+    private bool FindDefaultAcl(OperationContext context, in InodeHandle parent)
+    {
+        _inherited = null;
+        if (parent.Item.NextXattrId == 0UL || (_mode & FileMode.TypeMask) == FileMode.Symlink)
+            return true;
+        if (!Xattrs.Find(context, parent, PosixAcl.DefaultName, out bool isFound, out var xattr))
+            return false;
+        if (!isFound)
+            return true;
+        var acl = new byte[xattr.ValueBytes];
+        if (!Xattrs.ReadValue(context, parent, xattr, acl, out var error))
+            return false;
+        _inherited = error == FsError.None && PosixAcl.IsValid(acl) ? acl : null;
+        return true;
+    }
+
     private readonly bool PrepareOrphan(OperationContext context, out ClusterLock? orphanLock)
     {
         orphanLock = null;
@@ -141,10 +162,15 @@ public struct CreateOperation : IOperation
     {
         uint type = _mode & FileMode.TypeMask;
         bool isDirectory = type == FileMode.Directory;
+        byte[]? acl = (byte[]?)_inherited?.Clone();
+        bool isPlain = type == FileMode.Symlink;
+        uint mode = acl is not null
+            ? PosixAcl.Inherit(acl, _mode)
+            : isPlain ? _mode : _mode & ~(_creator.Umask & 0x1ff);
         bool inheritsGroup = (parent.Item.Mode & SetGid) != 0;
         var inode = new InodeHandle { Ino = Ino, Lock = clusterLock };
         ref var item = ref inode.Item;
-        item.Mode = inheritsGroup && isDirectory ? _mode | SetGid : _mode;
+        item.Mode = inheritsGroup && isDirectory ? mode | SetGid : mode;
         item.Uid = _creator.Uid;
         item.Gid = inheritsGroup ? parent.Item.Gid.Value : _creator.Gid;
         item.Nlink = _isUnnamed ? 0U : isDirectory ? 2U : 1U;
@@ -158,6 +184,10 @@ public struct CreateOperation : IOperation
             WriteTarget(context, inode);
         }
 
+        if (acl is not null && !PosixAcl.IsTrivial(acl))
+            AddXattr(context, ref inode, PosixAcl.AccessName, acl);
+        if (acl is not null && isDirectory)
+            AddXattr(context, ref inode, PosixAcl.DefaultName, _inherited);
         InodeAccess.StoreNew(context, ref inode);
         if (_isUnnamed)
         {
@@ -173,6 +203,15 @@ public struct CreateOperation : IOperation
         }
 
         _item = inode.Item;
+    }
+
+    private static void AddXattr(
+        OperationContext context, scoped ref InodeHandle inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        ulong id = inode.Item.NextXattrId;
+        inode.Item.NextXattrId = id + 1;
+        var xattr = new XattrRef(id, XattrName.Hash(name), name.Length, value.Length);
+        Xattrs.WriteParts(context, inode, xattr, 0, name, value);
     }
 
     private readonly void WriteTarget(OperationContext context, in InodeHandle inode)

@@ -57,6 +57,23 @@ public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timesp
             Error = FsError.Unsupported;
         if (Error != FsError.None)
             return true;
+        var xattr = default(XattrRef);
+        byte[]? acl = null;
+        if (changes.Permissions is not null && inode.Item.NextXattrId != 0UL)
+        {
+            if (!Xattrs.Find(context, inode, PosixAcl.AccessName, out bool hasAcl, out xattr))
+                return false;
+            if (hasAcl)
+            {
+                acl = new byte[xattr.ValueBytes];
+                if (!Xattrs.ReadValue(context, inode, xattr, acl, out error))
+                    return false;
+                Error = error == FsError.None && !PosixAcl.IsValid(acl) ? FsError.Corrupt : error;
+                if (Error != FsError.None)
+                    return true;
+            }
+        }
+
         if (!InodeAccess.Prepare(context, inode, changesData: false))
             return false;
         var hold = context.Hold(isAllocating: false);
@@ -64,6 +81,12 @@ public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timesp
         {
             Error = FsError.NoSpace;
             return hold == HoldResult.NoSpace;
+        }
+
+        if (acl is not null)
+        {
+            PosixAcl.Chmod(acl, changes.Permissions!.Value);
+            Xattrs.WriteParts(context, inode, xattr, xattr.Parts, PosixAcl.AccessName, acl);
         }
 
         ref var item = ref inode.Item;

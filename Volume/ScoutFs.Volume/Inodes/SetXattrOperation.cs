@@ -28,6 +28,12 @@ public enum XattrMode
 public struct SetXattrOperation(
     ulong ino, ReadOnlyMemory<byte> name, byte[]? value, XattrMode mode, Timespec now) : IOperation
 {
+    // An ACL that says no more than the mode is folded into it.
+    private readonly byte[]? _stored = value is not null && name.Span.SequenceEqual(PosixAcl.AccessName)
+        && PosixAcl.IsValid(value) && PosixAcl.IsTrivial(value)
+        ? null
+        : value;
+
     /// <summary>
     /// None; NotFound, NoXattr, Exists, Invalid, Unsupported, NotPermitted under retention, BufferTooSmall for a long
     /// name, FileTooLarge for a long value, NoSpace, Corrupt.
@@ -42,7 +48,7 @@ public struct SetXattrOperation(
             return true;
         if (!InodeAccess.Load(context, ino, LockMode.Write, out var inode, out var error))
             return false;
-        Error = error;
+        Error = error == FsError.None ? CheckAcl(inode.Item) : error;
         if (error == FsError.None && InodeAccess.IsRetained(inode.Item) && name.Span.StartsWith("user."u8))
             Error = FsError.NotPermitted;
         if (Error != FsError.None)
@@ -50,6 +56,10 @@ public struct SetXattrOperation(
         if (!Xattrs.Find(context, inode, name.Span, out bool isFound, out var xattr))
             return false;
         var tags = XattrName.TagsOf(name.Span);
+        bool isAcl = IsAcl(name.Span);
+        bool isRemovalOfNothing = !isFound && _stored is null;
+        if (isRemovalOfNothing && isAcl && value is null)
+            return true;
         if (isFound ? mode == XattrMode.Create : mode == XattrMode.Replace || value is null)
         {
             Error = isFound ? FsError.Exists : FsError.NoXattr;
@@ -83,21 +93,39 @@ public struct SetXattrOperation(
 
         int presentParts = isFound ? xattr.Parts : 0;
         ulong id = isFound ? xattr.Id : inode.Item.NextXattrId.Value;
-        if (!isFound)
+        if (!isFound && _stored is not null)
             inode.Item.NextXattrId = id + 1;
-        if (value is null)
+        if (_stored is null)
         {
             Xattrs.RemoveParts(context, inode, xattr, 0, presentParts);
         }
         else
         {
-            var written = new XattrRef(id, XattrName.Hash(name.Span), name.Length, value.Length);
-            Xattrs.WriteParts(context, inode, written, presentParts, name.Span, value);
+            var written = new XattrRef(id, XattrName.Hash(name.Span), name.Length, _stored.Length);
+            Xattrs.WriteParts(context, inode, written, presentParts, name.Span, _stored);
         }
 
-        Xattrs.ApplyTags(context, inode, name.Span, id, before, value);
+        if (!isAcl)
+            Xattrs.ApplyTags(context, inode, name.Span, id, before, value);
+        else if (value is not null && name.Span.SequenceEqual(PosixAcl.AccessName))
+            inode.Item.Mode = PosixAcl.ToMode(value, inode.Item.Mode);
         inode.Item.Ctime = now;
         InodeAccess.Store(context, ref inode, changesData: false);
         return true;
+    }
+
+    private static bool IsAcl(ReadOnlySpan<byte> name) =>
+        name.SequenceEqual(PosixAcl.AccessName) || name.SequenceEqual(PosixAcl.DefaultName);
+
+    private readonly FsError CheckAcl(in InodeItem item)
+    {
+        if (value is null || !IsAcl(name.Span))
+            return FsError.None;
+        bool isDefault = name.Span.SequenceEqual(PosixAcl.DefaultName);
+        if ((item.Mode & FileMode.TypeMask) == FileMode.Symlink)
+            return FsError.Unsupported;
+        return !PosixAcl.IsValid(value) || (isDefault && !InodeAccess.IsDirectory(item))
+            ? FsError.Invalid
+            : FsError.None;
     }
 }

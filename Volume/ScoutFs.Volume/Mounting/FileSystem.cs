@@ -97,7 +97,7 @@ public sealed class FileSystem : IDisposable
     /// file.</summary>
     /// <param name="directory">Directory.</param>
     /// <param name="name">Name.</param>
-    /// <param name="mode">Type and permissions, after the umask.</param>
+    /// <param name="mode">Type and permissions, before the umask.</param>
     /// <param name="rdev">Device number of a device.</param>
     /// <param name="target">Target of a symlink.</param>
     /// <param name="creator">Who creates.</param>

@@ -1,0 +1,123 @@
+using System;
+using System.Buffers.Binary;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Testing.Nodes;
+using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Mounting;
+using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Cluster.Tests.Nodes;
+
+/// <summary>POSIX ACLs: inheritance, chmod, folding (archive §10.6; acceptance row basic-acl-consistency).</summary>
+internal sealed class PosixAclTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly byte[] Access = PosixAcl.AccessName.ToArray();
+    private static readonly byte[] Default = PosixAcl.DefaultName.ToArray();
+
+    private IBlockDevice _meta = null!;
+    private IBlockDevice _data = null!;
+    private DirectNode _node = null!;
+
+    private FileSystem Fs => _node.Fs;
+
+    [SetUp]
+    public async Task MountAsync()
+    {
+        (_meta, _data) = await DirectNode.FormatAsync();
+        _node = await DirectNode.StartAsync(_meta, _data);
+    }
+
+    [TearDown]
+    public async Task UnmountAndCheckAsync()
+    {
+        await _node.UnmountAsync();
+        var report = await VolumeChecker.CheckAsync(_meta, _data, new CheckOptions(), null, None);
+        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
+        await _data.DisposeAsync();
+        await _meta.DisposeAsync();
+    }
+
+    [Test]
+    public async Task DefaultAcl_OfADirectory_IsInheritedInsteadOfTheUmask()
+    {
+        ulong directory = await CreateAsync(1, "d", FileMode.Directory | 0x1ed);
+        byte[] acl = Acl((1, 7, 0), (2, 6, 22222), (4, 5, 0), (16, 7, 0), (32, 1, 0));
+        Assert.That(await SetAsync(directory, Default, acl), Is.EqualTo(FsError.None));
+        ulong file = await CreateAsync(directory, "f", FileMode.Regular | 0x1b6, umask: 0x1ff);
+        Assert.That(await ModeAsync(file), Is.EqualTo(FileMode.Regular | 0x1b0U));
+        Assert.That(
+            await Fs.GetXattrAsync(file, Access, None) is (FsError.None, var got)
+            && got.SequenceEqual(Acl((1, 6, 0), (2, 6, 22222), (4, 5, 0), (16, 6, 0), (32, 0, 0))),
+            Is.True);
+        ulong child = await CreateAsync(directory, "c", FileMode.Directory | 0x1ff, umask: 0x1ff);
+        Assert.That(await ModeAsync(child), Is.EqualTo(FileMode.Directory | 0x1f9U));
+        Assert.That((await Fs.GetXattrAsync(child, Default, None)).Value, Is.EqualTo(acl));
+        ulong plain = await CreateAsync(1, "plain", FileMode.Regular | 0x1b6, umask: 0x12);
+        Assert.That(await ModeAsync(plain), Is.EqualTo(FileMode.Regular | 0x1a4U));
+    }
+
+    [Test]
+    public async Task AccessAcl_AndMode_FollowEachOther()
+    {
+        ulong file = await CreateAsync(1, "f", FileMode.Regular | 0x1a4);
+        byte[] acl = Acl((1, 6, 0), (2, 7, 5), (4, 4, 0), (16, 6, 0), (32, 4, 0));
+        Assert.That(await SetAsync(file, Access, acl), Is.EqualTo(FsError.None));
+        Assert.That(await ModeAsync(file), Is.EqualTo(FileMode.Regular | 0x1b4U));
+        _ = await Fs.SetAttributesAsync(file, new AttributeChanges { Permissions = 0x1c9 }, None);
+        byte[] changed = (await Fs.GetXattrAsync(file, Access, None)).Value;
+        Assert.That(changed, Is.EqualTo(Acl((1, 7, 0), (2, 7, 5), (4, 4, 0), (16, 1, 0), (32, 1, 0))));
+        Assert.That(await SetAsync(file, Access, Acl((1, 6, 0), (4, 0, 0), (32, 0, 0))), Is.EqualTo(FsError.None));
+        Assert.That((await Fs.GetXattrAsync(file, Access, None)).Error, Is.EqualTo(FsError.NoXattr));
+        Assert.That(await ModeAsync(file), Is.EqualTo(FileMode.Regular | 0x180U));
+    }
+
+    [Test]
+    public async Task Acl_MalformedOrMisplaced_IsRefused()
+    {
+        ulong file = await CreateAsync(1, "f", FileMode.Regular | 0x1a4);
+        byte[] good = Acl((1, 6, 0), (4, 4, 0), (32, 4, 0));
+        Assert.That(await SetAsync(file, Default, good), Is.EqualTo(FsError.Invalid));
+        Assert.That(await SetAsync(file, Default, null), Is.EqualTo(FsError.None));
+        Assert.That(await SetAsync(file, Access, good[..^1]), Is.EqualTo(FsError.Invalid));
+        Assert.That(await SetAsync(file, Access, Acl((4, 4, 0), (1, 6, 0), (32, 4, 0))), Is.EqualTo(FsError.Invalid));
+        Assert.That(await SetAsync(file, Access, Acl((1, 6, 0), (2, 1, 9), (4, 4, 0), (32, 4, 0))),
+            Is.EqualTo(FsError.Invalid));
+        Assert.That(await SetAsync(file, Access, Acl((1, 8, 0), (4, 4, 0), (32, 4, 0))), Is.EqualTo(FsError.Invalid));
+    }
+
+    private static byte[] Acl(params (ushort Tag, ushort Perm, uint Id)[] entries)
+    {
+        byte[] acl = new byte[4 + (8 * entries.Length)];
+        acl[0] = 2;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            var at = acl.AsSpan(4 + (8 * i));
+            BinaryPrimitives.WriteUInt16LittleEndian(at, entries[i].Tag);
+            BinaryPrimitives.WriteUInt16LittleEndian(at[2..], entries[i].Perm);
+            BinaryPrimitives.WriteUInt32LittleEndian(at[4..], entries[i].Id);
+        }
+
+        return acl;
+    }
+
+    private async Task<ulong> CreateAsync(ulong directory, string name, uint mode, uint umask = 0)
+    {
+        var (error, ino, _) = await Fs.CreateAsync(
+            directory, Encoding.UTF8.GetBytes(name), mode, 0, default, new Creator(0, 0, default, umask), None);
+        Assert.That(error, Is.EqualTo(FsError.None));
+        return ino;
+    }
+
+    private async Task<FsError> SetAsync(ulong ino, byte[] name, byte[]? value) =>
+        await Fs.SetXattrAsync(ino, name, value, XattrMode.Any, None);
+
+    private async Task<uint> ModeAsync(ulong ino) => (await Fs.GetAttributesAsync(ino, None)).Item.Mode;
+}
