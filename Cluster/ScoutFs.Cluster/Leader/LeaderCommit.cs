@@ -7,7 +7,6 @@ using ScoutFs.Volume.Allocation;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Leader;

@@ -5,7 +5,6 @@ using ScoutFs.Cluster.Recovery;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Leader;

@@ -6,7 +6,6 @@ using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Quorum;

@@ -140,7 +140,7 @@ internal sealed class ArchiveOperationTests
     }
 
     [Test]
-    public async Task Restore_OfAnOfflineFile_ThenStage_GivesItsContentsBack()
+    public async Task RestoreThenStage_OfAnOfflineFile_GivesItsContents()
     {
         byte[] contents = Random(9_000);
         ulong ino = await CreateAsync("f");

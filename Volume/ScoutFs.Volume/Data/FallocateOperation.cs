@@ -47,6 +47,19 @@ public struct FallocateOperation(
             return false;
         }
 
+        if (context.Quota is not null)
+        {
+            if (!context.Quota.Check(
+                context, QuotaOp.Data, inode.Item.Proj, inode.Item.Uid, inode.Item.Gid, out error))
+            {
+                return false;
+            }
+
+            Error = error;
+            if (error != FsError.None)
+                return true;
+        }
+
         ulong end = ((offset + length - 1) / BlockBytes) + 1;
         if (!Plan(context, inode, end, out var plan, out ulong next))
             return false;

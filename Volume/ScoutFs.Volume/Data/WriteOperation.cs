@@ -101,6 +101,19 @@ public struct WriteOperation : IOperation
             return false;
         }
 
+        if (_stagedVersion is null && context.Quota is not null)
+        {
+            if (!context.Quota.Check(
+                context, QuotaOp.Data, inode.Item.Proj, inode.Item.Uid, inode.Item.Gid, out error))
+            {
+                return false;
+            }
+
+            Error = error;
+            if (error != FsError.None)
+                return true;
+        }
+
         ulong first = Offset / BlockBytes;
         ulong end = ((Offset + (ulong)_bytes.Length - 1) / BlockBytes) + 1;
 

@@ -95,8 +95,11 @@ public struct CreateOperation : IOperation
             }
         }
 
-        if (!FindDefaultAcl(context, parent))
+        if (!FindDefaultAcl(context, parent) || !CheckQuota(context, parent, out error))
             return false;
+        Error = error;
+        if (error != FsError.None)
+            return true;
         if (Ino == 0)
         {
             if (!_numbers.TryTake(out ulong ino))
@@ -132,6 +135,14 @@ public struct CreateOperation : IOperation
         if (target.Length >= FormatConstants.MaxSymlinkBytes)
             return FsError.NameTooLong;
         return target.IsEmpty || target.Contains((byte)0) ? FsError.Invalid : FsError.None;
+    }
+
+    private readonly bool CheckQuota(OperationContext context, in InodeHandle parent, out FsError error)
+    {
+        error = FsError.None;
+        uint gid = (parent.Item.Mode & SetGid) != 0 ? parent.Item.Gid.Value : _creator.Gid;
+        return context.Quota is null
+            || context.Quota.Check(context, QuotaOp.Inode, parent.Item.Proj, _creator.Uid, gid, out error);
     }
 
     // Most directories never had an xattr.

@@ -7,6 +7,7 @@ using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Quota;
 using ScoutFs.Volume.Transactions;
 
 namespace ScoutFs.Volume.Mounting;
@@ -375,6 +376,16 @@ public sealed class FileSystem : IDisposable
     {
         var (error, done) = await _runner.RunAsync(new RestoreOperation(ino, changes), cancellationToken);
         return (error != FsError.None ? error : done.Error, done.Item);
+    }
+
+    /// <summary>Adds a quota rule, or deletes one (archive §9.14).</summary>
+    /// <returns>None; Exists, NotFound, Invalid, Unsupported on a volume of format version 1, NoSpace.</returns>
+    public async ValueTask<FsError> ChangeQuotaRuleAsync(
+        QuotaRuleItem rule, bool isAdded, CancellationToken cancellationToken)
+    {
+        var (error, done) = await _runner.RunAsync(
+            new ChangeRuleOperation(rule, isAdded, _mount.Quota), cancellationToken);
+        return error != FsError.None ? error : done.Error;
     }
 
     /// <summary>Operations of this mount that wait for staging, behind a place, in order (archive §9.8).</summary>

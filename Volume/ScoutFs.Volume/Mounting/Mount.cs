@@ -10,6 +10,7 @@ using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Items;
 using ScoutFs.Volume.Locking;
 using ScoutFs.Volume.Primitives;
+using ScoutFs.Volume.Quota;
 using ScoutFs.Volume.Transactions;
 
 namespace ScoutFs.Volume.Mounting;
@@ -68,6 +69,8 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         Runner.Transaction = Transaction;
         Transaction.OnIsolated = OnIsolated;
         Data = new DataPort(Runner, _buffers, options.Policy);
+        Quota = new QuotaCheck(_gate, new WeakTotals(parts.MetaDevice, _cache, parts.Time), parts.Time);
+        Runner.Quota = Quota;
         DirectoryNumbers = new InodeNumbers(_gate, parts.Leader, options.InoAllocPerLock);
         FileNumbers = new InodeNumbers(_gate, parts.Leader, options.InoAllocPerLock);
         OpenInodes = new OpenInodes(_gate);
@@ -104,6 +107,9 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
 
     /// <summary>The data side.</summary>
     internal DataPort Data { get; }
+
+    /// <summary>Quota rules.</summary>
+    internal QuotaCheck Quota { get; }
 
     /// <summary>Numbers for directories.</summary>
     internal InodeNumbers DirectoryNumbers { get; }
@@ -196,6 +202,7 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         await Transaction.StopAsync();
         Transaction.Dispose();
         Data.Dispose();
+        Quota.Dispose();
         FileSystem.Dispose();
         _cache.Dispose();
         _stop.Dispose();

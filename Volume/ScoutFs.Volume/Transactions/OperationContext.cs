@@ -49,6 +49,9 @@ public sealed class OperationContext
     /// <summary>The mounted volume.</summary>
     public VolumeFacts Volume => _runner.Volume;
 
+    /// <summary>Quota rules of the volume; null where none are enforced.</summary>
+    public IQuotaCheck? Quota => _runner.Quota;
+
     /// <summary>The item cache; changes only after <see cref="Hold"/>.</summary>
     public ItemCache Items => _runner.Items;
 

@@ -62,6 +62,9 @@ public sealed class OperationRunner
     /// <summary>The mount's transaction.</summary>
     public Transaction Transaction { get; set; } = null!;
 
+    /// <summary>Quota rules of the volume; null where none are enforced.</summary>
+    public IQuotaCheck? Quota { get; set; }
+
     /// <summary>Memory for clean items, in bytes.</summary>
     public long ItemBytes { get; }
 

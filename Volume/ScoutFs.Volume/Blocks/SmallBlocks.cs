@@ -1,11 +1,10 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
-namespace ScoutFs.Volume.Offline;
+namespace ScoutFs.Volume.Blocks;
 
 /// <summary>Reads, checks and writes super and quorum blocks: 4 KiB, fixed places, not cached (engine §1.2).</summary>
 public static class SmallBlocks
