@@ -18,12 +18,15 @@ public readonly record struct EntryRef(ulong Ino, ulong Hash, ulong Pos, DirentT
 public static class Directories
 {
     /// <summary>Checks a name that is looked up or made.</summary>
-    /// <returns>None; Invalid for an empty name, "/" or NUL in it; NameTooLong.</returns>
+    /// <returns>None; Invalid for an empty name, "." and "..", "/" or NUL in it; NameTooLong.</returns>
     public static FsError CheckName(ReadOnlySpan<byte> name)
     {
         if (name.Length > FormatConstants.MaxNameBytes)
             return FsError.NameTooLong;
-        return name.IsEmpty || name.ContainsAny((byte)'/', (byte)0) ? FsError.Invalid : FsError.None;
+        return name.IsEmpty || name.ContainsAny((byte)'/', (byte)0) || name.SequenceEqual("."u8)
+            || name.SequenceEqual(".."u8)
+            ? FsError.Invalid
+            : FsError.None;
     }
 
     /// <summary>Loads a directory that entries can be looked up or changed in.</summary>

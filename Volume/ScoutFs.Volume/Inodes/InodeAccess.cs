@@ -101,6 +101,9 @@ public static class InodeAccess
     /// <summary>True for a directory.</summary>
     public static bool IsDirectory(in InodeItem item) => (item.Mode & FileMode.TypeMask) == FileMode.Directory;
 
+    /// <summary>True for a symlink.</summary>
+    public static bool IsSymlink(in InodeItem item) => (item.Mode & FileMode.TypeMask) == FileMode.Symlink;
+
     /// <summary>True when the retention bit forbids changes (archive §10.7).</summary>
     public static bool IsRetained(in InodeItem item) => (item.Flags & InodeItem.FlagRetention) != 0;
 

@@ -39,7 +39,8 @@ public readonly record struct AttributeChanges
 /// <param name="now">Time of the call.</param>
 public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timespec now) : IOperation
 {
-    /// <summary>None; NotFound, NotPermitted under retention, Unsupported, NoSpace, Corrupt.</summary>
+    /// <summary>None; NotFound, NotPermitted under retention, Unsupported (project id in format version 1,
+    /// permissions of a symlink), NoSpace, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>The inode, changed.</summary>
@@ -54,6 +55,8 @@ public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timesp
         if (error == FsError.None && InodeAccess.IsRetained(inode.Item))
             Error = FsError.NotPermitted;
         else if (error == FsError.None && changes.Project is not null && context.Volume.FormatVersion < 2)
+            Error = FsError.Unsupported;
+        else if (error == FsError.None && changes.Permissions is not null && InodeAccess.IsSymlink(inode.Item))
             Error = FsError.Unsupported;
         if (Error != FsError.None)
             return true;

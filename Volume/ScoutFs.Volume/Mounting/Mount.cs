@@ -155,7 +155,7 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
     {
         if (_isUnmounted)
             return FsError.None;
-        await _stop.CancelAsync();
+        CancelLoops();
         await Task.WhenAll(_loops);
         var error = await Transaction.CommitAsync(CancellationToken.None);
         if (error == FsError.None)
@@ -194,7 +194,7 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         if (!_isUnmounted)
         {
             Isolate("The mount was closed without being unmounted.");
-            await _stop.CancelAsync();
+            CancelLoops();
             await Task.WhenAll(_loops);
         }
 
@@ -206,6 +206,14 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         FileSystem.Dispose();
         _cache.Dispose();
         _stop.Dispose();
+    }
+
+    // Here and now: the asynchronous way would go to a thread of the pool.
+    private void CancelLoops()
+    {
+#pragma warning disable VSTHRD103, CA1849 // See above; nothing blocks.
+        _stop.Cancel();
+#pragma warning restore VSTHRD103, CA1849
     }
 
     private void OnIsolated()

@@ -1,0 +1,113 @@
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using System.Threading.Tasks;
+using ScoutFs.Testing.Model;
+using ScoutFs.Testing.Nodes;
+using ScoutFs.Volume.Mounting;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Cluster.Tests.Nodes;
+
+/// <summary>A caller that does random operations below a directory of its own, and judges every answer.</summary>
+internal sealed class ModelCaller
+{
+    private const int RememberedOperations = 30;
+
+    private readonly ModelFs _model;
+    private readonly Workload _workload;
+    private readonly Prng _prng;
+    private readonly Queue<FsOp> _last = new();
+
+    private ModelCaller(FileSystemDriver driver, ModelState start, Prng prng, WorkloadProfile profile)
+    {
+        Driver = driver;
+        _model = new ModelFs(start);
+        _prng = prng;
+        _workload = new Workload(prng.Fork("workload"), profile);
+    }
+
+    public FileSystemDriver Driver { get; }
+
+    public ModelState State => _model.State;
+
+    // The volume may be full: operations that take space may end with NoSpace, having changed nothing.
+    public bool MayBeFull { get; set; }
+
+    public long Done { get; private set; }
+
+    public long Refused { get; private set; }
+
+    public static async Task<ModelCaller> StartAsync(FileSystem fs, ulong home, Prng prng, WorkloadProfile profile)
+    {
+        var driver = new FileSystemDriver(fs, home);
+        return new ModelCaller(driver, await driver.ReadAllAsync(), prng, profile);
+    }
+
+    /// <summary>Does operations; between them <paramref name="pause"/> now and then.</summary>
+    public async Task RunAsync(int operations, Func<Task> pause)
+    {
+        for (int i = 0; i < operations; i++)
+        {
+            await ApplyAsync(_workload.Next(_model.State));
+            if (_prng.NextInt32(8) == 0)
+                await pause();
+        }
+    }
+
+    public async Task ApplyAsync(FsOp op)
+    {
+        if (!FileSystemDriver.CanDo(op) || !_model.Knows(op))
+            return;
+        _last.Enqueue(op);
+        if (_last.Count > RememberedOperations)
+            _ = _last.Dequeue();
+        var actual = await Driver.ApplyAsync(op);
+        Done++;
+        if (actual.Error == FsError.NoSpace && MayBeFull)
+        {
+            Refused++;
+            return;
+        }
+
+        var expected = _model.Apply(op, Driver.StartedAt);
+        if (expected.DifferenceTo(actual) is { } difference)
+            throw Failure($"operation {Done}, {op}: {difference}");
+    }
+
+    /// <summary>Compares everything below the home directory, read through the mount.</summary>
+    public async Task CompareAsync()
+    {
+        var actual = await Driver.ReadAllAsync();
+        Compare(WithoutZeros(_model.State), actual);
+    }
+
+    /// <summary>Compares with the volume as it was read without a mount.</summary>
+    public void Compare(ModelState actual) => Compare(_model.State, actual);
+
+    /// <summary>All handles are closed, on both sides.</summary>
+    public async Task CloseAllAsync()
+    {
+        await Driver.CloseAllAsync();
+        _ = _model.CloseAll();
+    }
+
+    private void Compare(ModelState expected, ModelState actual)
+    {
+        var options = ModelComparisonOptions.Exact with { ComparesAtime = true };
+        if (ModelComparison.Compare(expected, actual, options).Difference is { } difference)
+            throw Failure($"after {Done} operations: {difference}");
+    }
+
+    private InvalidOperationException Failure(string text) =>
+        new($"{text}\nLast operations:\n{WorkloadShrinker.ToText(_last)}");
+
+    private static ModelState WithoutZeros(ModelState state) => new(state.Inodes.ToImmutableDictionary(
+        static pair => pair.Key,
+        static pair => pair.Value with
+        {
+            Blocks = pair.Value.Blocks.Where(static block => block.Value.Bytes.AsSpan().ContainsAnyExcept((byte)0))
+                .ToImmutableSortedDictionary(),
+        }));
+}
