@@ -101,7 +101,7 @@ internal sealed class EngineModelTests
             ulong dataBlocks = 3_000_000)
         {
             Prng = new Prng(seed);
-            _scheduler = new SimScheduler(Prng.Fork("order"));
+            _scheduler = new SimScheduler(Prng.Fork("order")) { MaxSteps = 3_000_000 };
             _time = new SimTime(_scheduler);
             var faults = new SimFaults(seed);
             _meta = new SimDisk(
