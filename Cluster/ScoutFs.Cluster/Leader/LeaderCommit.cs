@@ -38,6 +38,9 @@ internal sealed class LeaderCommit : IDisposable
     private const uint DrainFrom = 1024;
     private const int DrainBlocks = 250;
 
+    // Of a small volume an eighth must do: whoever then runs out of blocks is refused and taken back.
+    private const int LeastRoom = 300;
+
     // Freed blocks pass through the idle list, then the freed tree, then change sides with the avail tree.
     private const int RoomCommits = 4;
 
@@ -365,7 +368,7 @@ internal sealed class LeaderCommit : IDisposable
         {
             lock (_latch)
             {
-                bool mayEnter = _applied.Count == 0 || HasRoom(2 * HoldBlocks);
+                bool mayEnter = _applied.Count == 0 || HasRoom();
                 while (mayEnter && _waiting.TryDequeue(out var next))
                 {
                     if (next.TrySetResult(FsError.None))
@@ -414,8 +417,10 @@ internal sealed class LeaderCommit : IDisposable
         _applied.Clear();
     }
 
-    private bool HasRoom(int blocks)
+    // For one more holder, and for the commit after it.
+    private bool HasRoom()
     {
+        int blocks = (int)Math.Clamp(_super.TotalMetaBlocks / 8, LeastRoom, 2 * HoldBlocks);
         int avail = _allocator?.AvailableBlocks ?? (int)_super.ServerMetaAvail[_active].FirstNr.Value - 2;
         int room = _allocator?.FreeRoomBlocks ?? RoomOf(_super.ServerMetaFreed[_active]);
         return avail >= blocks && room >= blocks && Writer.RoomBlocks >= blocks;
@@ -434,12 +439,12 @@ internal sealed class LeaderCommit : IDisposable
     {
         for (int round = 0; round < RoomCommits; round++)
         {
-            if (HasRoom(2 * HoldBlocks))
+            if (HasRoom())
                 return FsError.None;
             if (!IsDirty)
             {
                 UseFullerLists();
-                if (HasRoom(2 * HoldBlocks))
+                if (HasRoom())
                     return FsError.None;
                 var opened = await OpenAsync();
                 if (opened != FsError.None)
@@ -451,7 +456,7 @@ internal sealed class LeaderCommit : IDisposable
                 return error;
         }
 
-        return HasRoom(2 * HoldBlocks) ? FsError.None : FsError.NoSpace;
+        return HasRoom() ? FsError.None : FsError.NoSpace;
     }
 
     // Which pair is in use is nowhere on disk; a start would choose the fuller one as well.
@@ -494,6 +499,7 @@ internal sealed class LeaderCommit : IDisposable
     {
         int other = OtherLists;
         _reserving!.ReserveBlocks = 0;
+        bool isScarce = isStarved || _super.MetaAlloc[MetaAvail].TotalLen <= ReservedBlocks;
         if (_super.ServerMetaAvail[other].FirstNr < RefillBelow)
         {
             var (error, list, from) = await _lists!.FillAsync(
@@ -507,7 +513,17 @@ internal sealed class LeaderCommit : IDisposable
             _super.MetaAlloc[MetaAvail] = from;
         }
 
-        bool isScarce = isStarved || _super.MetaAlloc[MetaAvail].TotalLen <= ReservedBlocks;
+        if (isScarce)
+        {
+            // A list that only shrinks would be used up, with what it freed never drained.
+            int surplus = (_allocator!.AvailableBlocks - (int)_super.ServerMetaAvail[other].FirstNr.Value) / 2;
+            var (error, list) = await _lists!.ShareAsync(
+                _super.ServerMetaAvail[other], surplus, CancellationToken.None);
+            if (error != FsError.None)
+                return FailLists(error);
+            _super.ServerMetaAvail[other] = list;
+        }
+
         if (isScarce || _super.ServerMetaFreed[other].TotalNr >= DrainFrom)
         {
             var (error, list, into) = await _lists!.DrainAsync(

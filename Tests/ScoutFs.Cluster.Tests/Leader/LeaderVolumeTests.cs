@@ -117,11 +117,13 @@ internal sealed class LeaderVolumeTests
     }
 
     [TestCase(FormatPlan.MinMetaBlocks)]
+    [TestCase(1200UL)]
     [TestCase(1500UL)]
     [TestCase(2500UL)]
     [TestCase(5000UL)]
     [TestCase(10_000UL)]
-    public async Task TinyVolume_WhateverIsAsked_AnswersNoSpaceAndStaysClean(ulong metaBlocks)
+    [TestCase(20_000UL)]
+    public async Task TinyVolume_WhateverIsAsked_AnswersAndStaysClean(ulong metaBlocks)
     {
         await using var world = await LeaderWorld.CreateAsync(metaBlocks, 100_000);
         int refused = 0;
@@ -146,10 +148,23 @@ internal sealed class LeaderVolumeTests
             await world.CheckAsync();
         }
 
-        Assert.That(refused, metaBlocks < 3000 ? Is.Positive : Is.Zero);
-        for (ulong rid = 1; rid <= 4 && refused == 0; rid++)
-            Assert.That(await world.Leader.ReclaimAsync(rid), Is.EqualTo(FsError.None));
+        Assert.That(refused, Is.Zero);
         await world.RestartAsync();
+        for (ulong rid = 1; rid <= 4; rid++)
+            Assert.That(await world.Leader.ReclaimAsync(rid), Is.EqualTo(FsError.None));
+        await world.CheckAsync();
+    }
+
+    [Test]
+    public async Task TinyVolume_InUseForLong_NeverWedges([Values(1033UL, 1500UL, 4000UL)] ulong metaBlocks)
+    {
+        await using var world = await LeaderWorld.CreateAsync(metaBlocks, 100_000);
+        for (int i = 0; i < 1500; i++)
+        {
+            var (error, _) = await world.Leader.AllocateInodesAsync(1, 1, CancellationToken.None);
+            Assert.That(error, Is.EqualTo(FsError.None), $"after {i}");
+        }
+
         await world.CheckAsync();
     }
 }

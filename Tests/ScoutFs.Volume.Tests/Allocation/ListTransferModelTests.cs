@@ -125,7 +125,7 @@ public sealed class ListTransferModelTests
         private async Task MoveAsync(ListTransfer transfer)
         {
             int index = _prng.NextInt32(Lists);
-            switch (_prng.NextInt32(3))
+            switch (_prng.NextInt32(4))
             {
                 case 0:
                     (var error, _lists[index], _root) = await transfer.FillAsync(
@@ -138,6 +138,11 @@ public sealed class ListTransferModelTests
                         _lists[index], _lists[onto], CancellationToken.None);
                     Assert.That(error, Is.EqualTo(FsError.None), $"{transfer.Fault}");
                     _lists[index] = default;
+                    break;
+                case 2:
+                    (error, _lists[index]) = await transfer.ShareAsync(
+                        _lists[index], _prng.NextInt32(200), CancellationToken.None);
+                    Assert.That(error, Is.EqualTo(FsError.None), $"{transfer.Fault}");
                     break;
                 default:
                     await DrainAsync(transfer, index, 20 + _prng.NextInt32(300));

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
@@ -75,14 +76,42 @@ public sealed class ListTransfer
         }
         else
         {
-            var error = await MakeDirtyAsync(list, cancellationToken);
-            if (error.Error != FsError.None)
-                return (error.Error, list, from);
-            list.Ref = error.Ref;
+            (var error, list.Ref, _) = await MakeDirtyAsync(list, cancellationToken);
+            if (error != FsError.None)
+                return (error, list, from);
         }
 
         AddEntries(ref list);
         return (FsError.None, list, from);
+    }
+
+    /// <summary>Gives a list blocks of the transaction's own: for when there are no others.</summary>
+    /// <param name="list">The list.</param>
+    /// <param name="count">Blocks; fewer when the list has no room. Nothing happens below 1.</param>
+    /// <param name="cancellationToken">Honoured while blocks are read.</param>
+    /// <returns>None; or a read error.</returns>
+    public async ValueTask<(FsError Error, AllocListHead List)> ShareAsync(
+        AllocListHead list, int count, CancellationToken cancellationToken)
+    {
+        count = Math.Min(count, FormatConstants.ListBlockEntries - (int)list.FirstNr.Value);
+        if (count < 1 || !HasRoom(count + SpareBlocks))
+            return (FsError.None, list);
+        if (list.Ref.IsNone)
+        {
+            _ = _writer.Create(ref list.Ref, BlockMagic.AllocList, _allocator);
+        }
+        else
+        {
+            (var error, list.Ref, _) = await MakeDirtyAsync(list, cancellationToken);
+            if (error != FsError.None)
+                return (error, list);
+        }
+
+        _entries.Clear();
+        for (int i = 0; i < count; i++)
+            _entries.Add(_allocator.Allocate());
+        AddEntries(ref list);
+        return (FsError.None, list);
     }
 
     /// <summary>Links a whole list in front of another; every block of it moves.</summary>
@@ -274,7 +303,7 @@ public sealed class ListTransfer
         return (FsError.Corrupt, default);
     }
 
-    private static Corruption Verify(System.ReadOnlySpan<byte> bytes, in AllocListHead list, bool isHead)
+    private static Corruption Verify(ReadOnlySpan<byte> bytes, in AllocListHead list, bool isHead)
     {
         ref readonly var block = ref Disk.Ref<AllocListBlock>(bytes);
         ulong end = (ulong)block.Start.Value + block.Nr.Value;
