@@ -25,7 +25,4 @@ public sealed record LocalNodeOptions
 
     /// <summary>Time between looks whether the volume is still this node's.</summary>
     public TimeSpan ClaimCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>Time between questions for background work when there was none (cluster §0, LOG_MERGE_POLL).</summary>
-    public TimeSpan WorkPollInterval { get; init; } = TimeSpan.FromSeconds(5);
 }

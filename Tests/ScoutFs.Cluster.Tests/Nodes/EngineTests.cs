@@ -95,6 +95,29 @@ internal sealed class EngineTests
         await CheckAsync(meta, data);
     }
 
+    [Test]
+    public async Task Write_LargerThanTheSpaceInMemory_FetchesMoreAtOnce()
+    {
+        var (meta, data) = await DirectNode.FormatAsync();
+        var node = await DirectNode.StartAsync(meta, data);
+        var (_, ino, _) = await node.Fs.CreateAsync(
+            1, Name("f"), FileMode.Regular | 0x1a4, 0, default, default, None);
+        Assert.That(
+            await node.Fs.WriteAsync(ino, 0, new byte[4096], false, false, None), Is.EqualTo((FsError.None, 4096)));
+        ulong left = node.Mount.Transaction.DataSpace.FreeBlocks;
+        Assert.That(
+            await node.Fs.FallocateAsync(ino, 1 << 20, (left - 100) * 4096, true, None), Is.EqualTo(FsError.None));
+        Assert.That(node.Mount.Transaction.DataSpace.FreeBlocks, Is.LessThan(256));
+        long commits = node.Mount.Transaction.CommitCount;
+        byte[] bytes = new byte[1 << 20];
+        Assert.That(
+            await node.Fs.WriteAsync(ino, 1UL << 40, bytes, false, false, None),
+            Is.EqualTo((FsError.None, bytes.Length)));
+        Assert.That(node.Mount.Transaction.CommitCount, Is.EqualTo(commits));
+        await node.UnmountAsync();
+        await CheckAsync(meta, data);
+    }
+
     private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
 
     private static async Task<CheckReport> CheckAsync(IBlockDevice meta, IBlockDevice data)

@@ -132,6 +132,11 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
             return rootError == FsError.NotFound ? FsError.Corrupt : rootError;
         _loops.Add(CommitLoopAsync());
         _loops.Add(OrphanLoopAsync());
+        var work = new LeaderWork(
+            _parts.MetaDevice, _cache, _parts.Leader, _parts.Time, _parts.Prng.Fork("work"),
+            _options.SrchCompactDelay);
+        AddLoop(work.MergeAsync);
+        AddLoop(work.CompactAsync);
         return FsError.None;
     }
 

@@ -24,6 +24,9 @@ public sealed record MountOptions
     /// <summary>Time between commits.</summary>
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Time between questions for srch compactions when there was none, 1..60 s.</summary>
+    public TimeSpan SrchCompactDelay { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Memory for clean items, bytes, at least 1 MiB.</summary>
     public long ItemCacheBytes { get; init; } = 128 << 20;
 
@@ -47,6 +50,8 @@ public sealed record MountOptions
             return $"lock_idle_count is {LockIdleCount}; it must be 32..100000.";
         if (OrphanScanDelay.TotalMilliseconds is < 100 or > 60_000)
             return $"orphan_scan_delay_ms is {OrphanScanDelay.TotalMilliseconds}; it must be 100..60000.";
+        if (SrchCompactDelay.TotalMilliseconds is < 1000 or > 60_000)
+            return $"compact_delay_ms is {SrchCompactDelay.TotalMilliseconds}; it must be 1000..60000.";
         if (ItemCacheBytes < 1 << 20 || BlockCacheBytes < 4 << 20 || DataBufferBytes < 4 << 20)
             return "The caches are too small: at least 1 MiB of items, 4 MiB of blocks, 4 MiB of data buffers.";
         return null;

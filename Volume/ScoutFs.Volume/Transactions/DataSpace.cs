@@ -17,6 +17,9 @@ public sealed class DataSpace : IOperationNeed
     /// <summary>Blocks of 4 KiB taken from the tree at a time: 128 MiB.</summary>
     public const ulong PieceBlocks = 32768;
 
+    /// <summary>More than one operation takes at a time; with less in memory another piece is fetched.</summary>
+    internal const ulong EnoughBlocks = 1024;
+
     private readonly Transaction _transaction;
     private readonly List<FreeExtent> _free = [];
 
@@ -25,6 +28,9 @@ public sealed class DataSpace : IOperationNeed
 
     /// <summary>Free extents in memory.</summary>
     public int ExtentCount => _free.Count;
+
+    /// <summary>Free blocks in memory.</summary>
+    public ulong FreeBlocks { get; private set; }
 
     /// <summary>Takes blocks; fewer than wanted may come.</summary>
     /// <param name="want">Blocks of 4 KiB, at least 1.</param>
@@ -38,6 +44,7 @@ public sealed class DataSpace : IOperationNeed
         var last = _free[^1];
         ulong count = Math.Min(want, last.Count);
         extent = last with { Count = count };
+        FreeBlocks -= count;
         if (count == last.Count)
             _free.RemoveAt(_free.Count - 1);
         else
@@ -48,6 +55,7 @@ public sealed class DataSpace : IOperationNeed
     /// <summary>Gives back blocks that were taken in this transaction and never referred to.</summary>
     public void GiveBack(in FreeExtent extent)
     {
+        FreeBlocks += extent.Count;
         if (_free.Count > 0 && extent.End == _free[^1].Start)
             _free[^1] = new FreeExtent(extent.Start, extent.Count + _free[^1].Count);
         else
@@ -59,10 +67,18 @@ public sealed class DataSpace : IOperationNeed
         _transaction.TakeDataAsync(cancellationToken);
 
     /// <summary>A new transaction begins: what was left went back.</summary>
-    internal void Begin() => _free.Clear();
+    internal void Begin()
+    {
+        _free.Clear();
+        FreeBlocks = 0;
+    }
 
     /// <summary>Adds an extent that was taken from the tree.</summary>
-    internal void Add(in FreeExtent extent) => _free.Add(extent);
+    internal void Add(in FreeExtent extent)
+    {
+        _free.Add(extent);
+        FreeBlocks += extent.Count;
+    }
 
     /// <summary>What is left, to be given back by the commit.</summary>
     internal List<FreeExtent> Free => _free;

@@ -66,7 +66,7 @@ public sealed partial class Transaction
             {
                 if (IsIsolated)
                     return FsError.Isolated;
-                if (_dataSpace.ExtentCount > 0)
+                if (_dataSpace.FreeBlocks >= DataSpace.EnoughBlocks)
                     return FsError.None;
                 running = _taking ??= TakeDataOnceAsync();
             }
