@@ -17,6 +17,12 @@ public sealed class ClusterLock
     /// <summary>Completed at the next change that a waiter may have waited for.</summary>
     internal TaskCompletionSource? Changed;
 
+    /// <summary>Those who wait for a mode.</summary>
+    internal readonly List<LockWaiter> Waiters = [];
+
+    /// <summary>Waiters that were granted the lock and have not come to use it yet.</summary>
+    internal int CountPromised;
+
     /// <summary>A request of ours is with the leader.</summary>
     internal bool IsRequested;
 
@@ -56,5 +62,16 @@ public sealed class ClusterLock
 
     /// <summary>True while nobody uses it, wants it or takes it away.</summary>
     internal bool IsIdle => Users[1] + Users[2] + Users[3] == 0
-        && !IsRequested && !IsInvalidating && Invalidations.Count == 0;
+        && CountPromised == 0 && !IsRequested && !IsInvalidating && Invalidations.Count == 0;
+}
+
+/// <summary>One user to be of a lock.</summary>
+/// <param name="mode">Mode that it needs.</param>
+internal sealed class LockWaiter(LockMode mode)
+{
+    /// <summary>Mode that it needs.</summary>
+    public LockMode Mode { get; } = mode;
+
+    /// <summary>A grant was for it: the lock is kept until it has used it.</summary>
+    public bool IsPromised { get; set; }
 }

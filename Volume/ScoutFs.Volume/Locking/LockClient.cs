@@ -125,6 +125,17 @@ public sealed class LockClient : ILockMessages
         clusterLock.Mode = mode;
         clusterLock.WriteSeq = grant.WriteSeq;
         clusterLock.IsRequested = false;
+
+        // The next invalidation may be right behind, and would take the lock away before those who waited for it have
+        // woken up; two mounts could pass it to and fro for ever.
+        foreach (var waiter in clusterLock.Waiters)
+        {
+            if (waiter.IsPromised || !Covers(mode, waiter.Mode))
+                continue;
+            waiter.IsPromised = true;
+            clusterLock.CountPromised++;
+        }
+
         Wake(clusterLock);
         Settle(clusterLock);
     }
@@ -221,32 +232,53 @@ public sealed class LockClient : ILockMessages
         LockRange range, LockMode mode, CancellationToken cancellationToken)
     {
         // Runs under the caller's gate until the first await, under its own from then on.
-        var changed = WantAsync(range, mode);
+        var waiter = new LockWaiter(mode);
+        var clusterLock = Want(range, waiter, out var changed);
         while (true)
         {
+            bool isCancelled = false;
             try
             {
                 await changed.WaitAsync(cancellationToken);
             }
             catch (OperationCanceledException)
             {
-                return (FsError.Cancelled, null);
+                isCancelled = true;
             }
 
             lock (_gate)
             {
-                if (IsIsolated || _isShutDown)
-                    return (FsError.Isolated, null);
+                _ = clusterLock.Waiters.Remove(waiter);
+                if (waiter.IsPromised)
+                    clusterLock.CountPromised--;
+                if (isCancelled || IsIsolated || _isShutDown)
+                {
+                    if (waiter.IsPromised)
+                    {
+                        StartInvalidation(clusterLock);
+                        Settle(clusterLock);
+                    }
+
+                    return (isCancelled ? FsError.Cancelled : FsError.Isolated, null);
+                }
+
+                if (waiter.IsPromised)
+                {
+                    Enter(clusterLock, mode);
+                    return (FsError.None, clusterLock);
+                }
+
                 if (TryAcquire(range, mode, out var granted))
                     return (FsError.None, granted);
-                changed = WantAsync(range, mode);
+                clusterLock = Want(range, waiter, out changed);
             }
         }
     }
 
     // Makes sure that the leader knows of the wish; the task completes when it is worth looking again.
-    private Task WantAsync(in LockRange range, LockMode mode)
+    private ClusterLock Want(in LockRange range, LockWaiter waiter, out Task changed)
     {
+        var mode = waiter.Mode;
         if (!_locks.TryGetValue(range.Start, out var clusterLock))
         {
             clusterLock = new ClusterLock(range);
@@ -267,12 +299,14 @@ public sealed class LockClient : ILockMessages
         }
 
         clusterLock.Changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return clusterLock.Changed.Task;
+        changed = clusterLock.Changed.Task;
+        clusterLock.Waiters.Add(waiter);
+        return clusterLock;
     }
 
     private void StartInvalidation(ClusterLock clusterLock)
     {
-        if (clusterLock.IsInvalidating || clusterLock.Invalidations.Count == 0)
+        if (clusterLock.IsInvalidating || clusterLock.Invalidations.Count == 0 || clusterLock.CountPromised > 0)
             return;
         var mode = (LockMode)clusterLock.Invalidations.Peek().Message.NewMode;
         for (var users = LockMode.Read; users <= LockMode.WriteOnly; users++)
