@@ -14,13 +14,14 @@ namespace ScoutFs.Cluster.Quorum;
 /// <para>A write reads and verifies the block, changes one event, writes the 4096 bytes that devices write atomically,
 /// and flushes. Only the mount that runs on a slot writes the slot's block; from its BEGIN on a block that says
 /// otherwise stops it.</para>
-/// <para>One caller at a time.</para>
+/// <para>Any thread may call; calls are carried out one after the other, as a write must not overtake its read.</para>
 /// </remarks>
 public sealed class QuorumRecords : IDisposable
 {
     private readonly IBlockDevice _meta;
     private readonly ulong _fsid;
     private readonly BlockPool _pool = new(1);
+    private readonly SemaphoreSlim _turn = new(1);
 
     /// <summary>Creates access to the quorum blocks of a volume.</summary>
     /// <param name="meta">Metadata device; stays the caller's.</param>
@@ -39,6 +40,15 @@ public sealed class QuorumRecords : IDisposable
     /// <returns>None; Corrupt; or the device's error.</returns>
     public async ValueTask<(FsError Error, QuorumBlock Block)> ReadAsync(int slot, CancellationToken cancellationToken)
     {
+        try
+        {
+            await _turn.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return (FsError.Cancelled, default);
+        }
+
         var block = _pool.TryRent()!;
         try
         {
@@ -48,6 +58,7 @@ public sealed class QuorumRecords : IDisposable
         finally
         {
             _pool.Return(block);
+            _ = _turn.Release();
         }
     }
 
@@ -85,6 +96,7 @@ public sealed class QuorumRecords : IDisposable
     public async ValueTask<FsError> WriteAsync(
         int slot, ulong rid, QuorumEventKind kind, ulong term, TimeSpan time, ulong? writeNr = null)
     {
+        await _turn.WaitAsync(CancellationToken.None);
         var block = _pool.TryRent()!;
         try
         {
@@ -101,11 +113,16 @@ public sealed class QuorumRecords : IDisposable
         finally
         {
             _pool.Return(block);
+            _ = _turn.Release();
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _pool.Dispose();
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _turn.Dispose();
+    }
 
     private static ulong BlknoOf(int slot) => FormatConstants.QuorumBlkno + (ulong)slot;
 

@@ -23,7 +23,7 @@ public delegate ValueTask<bool> HolderFencing(VolumeHolder holder, CancellationT
 /// write of one event, so that the earlier writer sees that it was overwritten.</para>
 /// <para>Order: <see cref="TakeAsync"/>; start the leader; <see cref="RecordServingAsync"/>; now and then
 /// <see cref="CheckAsync"/>; stop the leader; <see cref="ReleaseAsync"/>. A node that crashes leaves its records, which
-/// makes the volume one in use. One caller at a time.</para>
+/// makes the volume one in use. <see cref="CheckAsync"/> may run beside anything but <see cref="Dispose"/>.</para>
 /// </remarks>
 public sealed class VolumeClaim : IDisposable
 {

@@ -152,7 +152,14 @@ internal sealed class LeaderSession
         where T : unmanaged => received.Payload.Length == Disk.SizeOf<T>();
 
     /// <summary>False when the leader has only stopped: the mount's request waits for its successor (N3).</summary>
-    private static bool IsAnswer(FsError error) => error is not (FsError.Cancelled or FsError.Isolated);
+    /// <remarks>Isolated from a leader that goes on means that the mount is none any more: its session ends, and it
+    /// learns why when it greets again (DEV-10).</remarks>
+    private bool IsAnswer(FsError error)
+    {
+        if (error == FsError.Isolated && !_table.Stopping.IsCancellationRequested)
+            _table.Close(Rid);
+        return error is not (FsError.Cancelled or FsError.Isolated);
+    }
 
     private bool OnResponse(in ReceivedFrame received)
     {

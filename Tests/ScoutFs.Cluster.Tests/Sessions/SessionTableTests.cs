@@ -268,6 +268,33 @@ internal sealed class SessionTableTests
     }
 
     [Test]
+    public async Task Call_AnsweredIsolatedByALivingLeader_EndsTheSession()
+    {
+        var (mount, link) = await MountAsync(1);
+        _leader.Outcome = FsError.Isolated;
+        var call = mount.Channel.GetRootsAsync(default).AsTask();
+        await link.Completion.WaitAsync(Patience);
+        Assert.That(call.IsCompleted, Is.False);
+        InProcessLink.Connect(mount.Channel, _table.Accept(default));
+        Assert.That((await call.WaitAsync(Patience)).Error, Is.EqualTo(FsError.Isolated));
+    }
+
+    [Test]
+    public async Task Call_AnsweredIsolatedByAStoppingLeader_WaitsForTheNext()
+    {
+        var (mount, link) = await MountAsync(1);
+        _leader.Outcome = FsError.Isolated;
+        await _stopping.CancelAsync();
+        var call = mount.Channel.GetRootsAsync(default).AsTask();
+        _table.Stop();
+        await link.Completion.WaitAsync(Patience);
+        StartLeader(term: 4);
+        _table.ExpectMount(1);
+        InProcessLink.Connect(mount.Channel, _table.Accept(default));
+        Assert.That((await call.WaitAsync(Patience)).Error, Is.EqualTo(FsError.None));
+    }
+
+    [Test]
     public async Task OpenMap_DuringRecovery_WaitsForAllGreetings()
     {
         _table.ExpectMount(1);
