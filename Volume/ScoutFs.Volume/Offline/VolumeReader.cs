@@ -19,7 +19,7 @@ namespace ScoutFs.Volume.Offline;
 /// block is damaged (format §3).</para>
 /// <para>Names are bytes. Thread rules: one caller at a time, together with the <see cref="OfflineVolume"/>.</para>
 /// </remarks>
-public sealed partial class VolumeReader : IDisposable
+public sealed partial class VolumeReader : IPathNodes, IDisposable
 {
     /// <summary>
     /// Times one call starts over on newer roots. Each round means that the volume committed meanwhile; a call takes
@@ -224,6 +224,19 @@ public sealed partial class VolumeReader : IDisposable
 
             await RecoverAsync(attempt, "read", "symbolic link inode", ino, cancellationToken);
         }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<InodeItem> GetRootAsync(CancellationToken cancellationToken) =>
+        GetInodeAsync(FormatConstants.RootIno, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<(ulong Ino, InodeItem Inode)?> FindAsync(
+        ulong directory, ReadOnlyMemory<byte> name, CancellationToken cancellationToken)
+    {
+        if (await FindEntryAsync(directory, name, cancellationToken) is not { } entry)
+            return null;
+        return (entry.Ino, await RequireInodeAsync(entry.Ino, directory, cancellationToken));
     }
 
     /// <inheritdoc/>
