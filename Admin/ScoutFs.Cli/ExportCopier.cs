@@ -288,6 +288,8 @@ internal sealed class ExportCopier
 
     private async Task DescribeAsync(Step step, CancellationToken cancellationToken)
     {
+        if (_target.SetOwner(step.Inode) is { } ownerLoss)
+            Summary.AddLoss(ownerLoss);
         foreach (var entry in await _session.Reader.ListXattrsAsync(step.Ino, cancellationToken))
         {
             if (await _session.Reader.ReadXattrAsync(step.Ino, entry, cancellationToken) is not { } value)

@@ -4,7 +4,7 @@ using ScoutFs.Volume.Offline;
 
 namespace ScoutFs.Cli;
 
-/// <summary>Names of a volume as Windows can have them, and back in no program: the map is one to one.</summary>
+/// <summary>Names of a volume as Windows can have them, and back: the map is one to one.</summary>
 /// <remarks>
 /// Characters that Windows does not allow become U+F000 + code, as Cygwin, WSL and the mounted volume show them; a
 /// final dot or space likewise. Characters of that range that the volume itself holds become escapes of their bytes, so
@@ -35,6 +35,16 @@ internal static class ExportNames
         }
 
         return text.ToString();
+    }
+
+    /// <summary>The inverse of <see cref="ToWindows"/>.</summary>
+    /// <returns>False for text that no name can have.</returns>
+    public static bool TryFromWindows(string text, out byte[] name)
+    {
+        var decoded = new StringBuilder(text.Length);
+        foreach (char unit in text)
+            _ = decoded.Append(IsImage(unit) ? (char)(unit - MapOffset) : unit);
+        return NameText.TryEncode(decoded.ToString(), out name);
     }
 
     /// <summary>The target of a link as Windows has it; null when it leads to a place that Windows has no name for.

@@ -124,6 +124,10 @@ internal static class ExportNative
     [DllImport(Library, EntryPoint = "geteuid")]
     public static extern uint EffectiveUser();
 
+    /// <summary>The effective group.</summary>
+    [DllImport(Library, EntryPoint = "getegid")]
+    public static extern uint EffectiveGroup();
+
     /// <summary>Makes another name on Windows.</summary>
     [DllImport("kernel32", EntryPoint = "CreateHardLinkW", CharSet = CharSet.Unicode, SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]

@@ -83,11 +83,17 @@ internal abstract class ExportTarget : IDisposable
     /// <returns>False when that is not possible here.</returns>
     public abstract bool TryLink(ReadOnlySpan<byte> firstPath, ReadOnlySpan<byte> name);
 
+    /// <summary>Gives the node in hand its owner, as far as this user may: before its extended attributes, some of
+    /// which the system takes away from what changes owner.</summary>
+    /// <param name="inode">Where to take it from.</param>
+    /// <returns>Null, or why not.</returns>
+    public virtual string? SetOwner(in InodeItem inode) => null;
+
     /// <summary>Gives the node in hand an extended attribute.</summary>
     /// <returns>Null, or why not.</returns>
     public abstract string? TrySetXattr(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value);
 
-    /// <summary>Gives the node in hand owner, mode and times, as far as this user may.</summary>
+    /// <summary>Gives the node in hand mode and times, as far as this user may; after the owner.</summary>
     /// <param name="inode">Where to take them from.</param>
     /// <returns>Null, or what could not be set.</returns>
     public abstract string? SetAttributes(in InodeItem inode);

@@ -26,6 +26,7 @@ internal sealed class ExportTargetLinux : ExportTarget
     private SafeFileHandle _directory;
     private SafeFileHandle? _node;
     private byte[]? _nodeName;
+    private bool _hasOwner;
 
     /// <summary>Opens the parent of the destination.</summary>
     public ExportTargetLinux(string destination)
@@ -148,6 +149,15 @@ internal sealed class ExportTargetLinux : ExportTarget
     }
 
     /// <inheritdoc/>
+    public override string? SetOwner(in InodeItem inode)
+    {
+        _hasOwner = _isRoot && (_node is not null
+            ? ExportNative.ChangeOwner(_node, inode.Uid, inode.Gid)
+            : ExportNative.ChangeOwnerAt(_directory, _nodeName!, inode.Uid, inode.Gid, ExportNative.AtNoFollow)) == 0;
+        return _isRoot && !_hasOwner ? "owner: " + LastError() : null;
+    }
+
+    /// <inheritdoc/>
     public override string? TrySetXattr(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         byte[] bytes = value.ToArray();
@@ -166,15 +176,10 @@ internal sealed class ExportTargetLinux : ExportTarget
     public override string? SetAttributes(in InodeItem inode)
     {
         string? fault = null;
-        bool hasOwner = _isRoot && (_node is not null
-            ? ExportNative.ChangeOwner(_node, inode.Uid, inode.Gid)
-            : ExportNative.ChangeOwnerAt(_directory, _nodeName!, inode.Uid, inode.Gid, ExportNative.AtNoFollow)) == 0;
-        if (_isRoot && !hasOwner)
-            fault = "owner: " + LastError();
         uint mode = inode.Mode & FileMode.PermissionMask;
 
         // Set-id bits mean the owner: without that they must not be given to someone else's file.
-        if (!hasOwner && (mode & 0xc00) != 0)
+        if (!_hasOwner && (mode & 0xc00) != 0)
         {
             mode &= ~0xc00u;
             fault ??= "set-id bits: the owner was not copied";

@@ -369,6 +369,8 @@ internal sealed class VolumeExportTests
         public override bool TryLink(ReadOnlySpan<byte> firstPath, ReadOnlySpan<byte> name) =>
             inner.TryLink(firstPath, name);
 
+        public override string? SetOwner(in InodeItem inode) => inner.SetOwner(inode);
+
         public override string? TrySetXattr(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
             inner.TrySetXattr(name, value);
 
