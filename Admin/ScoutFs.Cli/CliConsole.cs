@@ -49,6 +49,9 @@ internal sealed class CliConsole : InvocationConfiguration
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; }
 
+    /// <summary>Opens standard input.</summary>
+    public Func<Stream> OpenInput { get; init; } = Console.OpenStandardInput;
+
     /// <summary>The console of this process.</summary>
     public static CliConsole OfProcess() => new(
         CliOutput.OfProcess(),

@@ -84,6 +84,7 @@ internal static class CliErrors
     public static FsError ErrorOf(Exception exception) => exception switch
     {
         ExportException export => export.Error,
+        ImportException import => import.Error,
         FileNotFoundException or DirectoryNotFoundException => FsError.NotFound,
         UnauthorizedAccessException { InnerException: IOException inner } => ErrorOf(inner),
         UnauthorizedAccessException => FsError.AccessDenied,

@@ -72,6 +72,8 @@ internal sealed class CliProgress
             _phase = phase;
         }
 
+        if (total <= 0)
+            _bar.Description = Markup.Escape(string.Create(CultureInfo.InvariantCulture, $"{phase}: {done}"));
         _bar.IsIndeterminate = total <= 0;
         _bar.MaxValue = Math.Max(total, 1);
         _bar.Value = Math.Min(done, Math.Max(total, 1));
