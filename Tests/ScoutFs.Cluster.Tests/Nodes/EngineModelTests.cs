@@ -1,17 +1,14 @@
-using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
-using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Testing.Model;
-using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
@@ -21,6 +18,9 @@ namespace ScoutFs.Cluster.Tests.Nodes;
 internal sealed class EngineModelTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
+
+    // Little more than what counts as low (cluster §4.3).
+    private const ulong SmallMetaBlocks = 98_304 + 200;
 
     private static readonly MountOptions TinyCaches = new()
     {
@@ -42,15 +42,39 @@ internal sealed class EngineModelTests
     [TestCaseSource(nameof(Profiles))]
     public void RandomOperations_OneCaller_AreAsTheModelSays(WorkloadProfile profile, int operations)
     {
-        var world = new World(Seed(profile.ToString()), new MountOptions());
+        var world = new SimNode(Seed(profile.ToString()), new MountOptions());
         world.Run(() => OneCallerAsync(world, profile, operations));
     }
 
     [TestCaseSource(nameof(Profiles))]
     public void RandomOperations_TinyCachesAndSlowDisks_AreAsTheModelSays(WorkloadProfile profile, int operations)
     {
-        var world = new World(Seed(profile.ToString()) + 1, TinyCaches, SimLatency.Usual);
+        var world = new SimNode(Seed(profile.ToString()) + 1, TinyCaches, SimLatency.Usual);
         world.Run(() => OneCallerAsync(world, profile, operations / 2));
+    }
+
+    [TestCase(1UL)]
+    [TestCase(2UL)]
+    [TestCase(3UL)]
+    public void RandomOperations_SeveralCallers_AreAsEachModelSays(ulong seed)
+    {
+        var world = new SimNode(seed, TinyCaches, SimLatency.Usual);
+        world.Run(() => SeveralCallersAsync(world, callers: 4, operations: 1000));
+    }
+
+    [Test]
+    public void RandomOperations_FullDataDevice_RefuseCleanlyUntilSpaceComesBack()
+    {
+        var profile = WorkloadProfile.Contents with { MaxInodes = 200, NamesPerDirectory = 100, Make = 150, Write = 800 };
+        var world = new SimNode(11, new MountOptions(), SimLatency.Usual, dataBlocks: 8192);
+        world.Run(() => FullAsync(world, profile, 2500, comesBack: true));
+    }
+
+    [Test]
+    public void RandomOperations_SmallMetadataDevice_RefuseCleanlyAndRemove()
+    {
+        var world = new SimNode(12, new MountOptions(), metaBlocks: SmallMetaBlocks);
+        world.Run(() => FullAsync(world, WorkloadProfile.Xattrs with { MaxInodes = 2000, Make = 300 }, 3000, comesBack: false));
     }
 
     private static TestCaseData Case(string name, WorkloadProfile profile, int operations) =>
@@ -58,7 +82,7 @@ internal sealed class EngineModelTests
 
     private static ulong Seed(string text) => NameHash.Compute(System.Text.Encoding.UTF8.GetBytes(text));
 
-    private static async Task OneCallerAsync(World world, WorkloadProfile profile, int operations)
+    private static async Task OneCallerAsync(SimNode world, WorkloadProfile profile, int operations)
     {
         await world.FormatAsync();
         await world.MountAsync();
@@ -84,65 +108,86 @@ internal sealed class EngineModelTests
             $"{caller.Done} operations, {caller.Done / clock.Elapsed.TotalSeconds:f0}/s, trace {world.TraceHash:x16}"));
     }
 
-    private sealed class World
+    private static async Task SeveralCallersAsync(SimNode world, int callers, int operations)
     {
-        private readonly SimScheduler _scheduler;
-        private readonly SimTime _time;
-        private readonly SimDisk _meta;
-        private readonly SimDisk _data;
-        private readonly MountOptions _options;
-        private ulong _mounts;
-
-        public World(
-            ulong seed,
-            MountOptions options,
-            SimLatency? latency = null,
-            ulong metaBlocks = 200_000,
-            ulong dataBlocks = 3_000_000)
+        await world.FormatAsync();
+        await world.MountAsync();
+        var all = new List<ModelCaller>();
+        var profiles = new[] { WorkloadProfile.Usual, WorkloadProfile.Crash, WorkloadProfile.DeepTrees };
+        for (int i = 0; i < callers; i++)
         {
-            Prng = new Prng(seed);
-            _scheduler = new SimScheduler(Prng.Fork("order")) { MaxSteps = 3_000_000 };
-            _time = new SimTime(_scheduler);
-            var faults = new SimFaults(seed);
-            _meta = new SimDisk(
-                "meta", (long)metaBlocks * FormatConstants.LargeBlockBytes, faults, _scheduler, latency, seed);
-            _data = new SimDisk(
-                "data", (long)dataBlocks * FormatConstants.SmallBlockBytes, faults, _scheduler, latency, seed);
-            _options = options;
+            var (error, home, _) = await world.Node.Fs.CreateAsync(
+                1, ModelText.ToBytes($"home{i}"), FileMode.Directory | 0x1c0, 0, default,
+                new Creator(0, 0, world.Node.Fs.Now), None);
+            Assert.That(error, Is.EqualTo(FsError.None));
+            all.Add(await ModelCaller.StartAsync(
+                world.Node.Fs, home, world.Prng.Fork($"caller{i}"), profiles[i % profiles.Length]));
         }
 
-        public Prng Prng { get; }
-
-        public DirectNode Node { get; private set; } = null!;
-
-        public ulong TraceHash => _scheduler.TraceHash;
-
-        public void Run(Func<Task> main) => _scheduler.Run(main);
-
-        public async Task FormatAsync() => await DirectNode.FormatAsync(Open(_meta), Open(_data));
-
-        public async Task MountAsync() => Node = await DirectNode.StartAsync(
-            Open(_meta), Open(_data), Prng.NextUInt64() + ++_mounts, _options, _time);
-
-        // Time goes on, others get their turn.
-        public async Task PauseAsync() =>
-            await Task.Delay(TimeSpan.FromTicks((long)Prng.NextUInt64(1_000_000)), _time);
-
-        /// <summary>Unmounts cleanly; nothing may be wrong with the volume, nothing leaked.</summary>
-        public async Task UnmountAsync()
+        var (sharedError, shared, _) = await world.Node.Fs.CreateAsync(
+            1, "shared"u8.ToArray(), FileMode.Directory | 0x1c0, 0, default,
+            new Creator(0, 0, world.Node.Fs.Now), None);
+        Assert.That(sharedError, Is.EqualTo(FsError.None));
+        for (int round = 0; round < 3; round++)
         {
-            await Node.UnmountAsync();
-            var report = await VolumeChecker.CheckAsync(Open(_meta), Open(_data), new CheckOptions(), null, None);
-            Assert.That(report.Findings.Select(static finding => finding.ToString()), Is.Empty);
+            var running = all.ConvertAll(caller => caller.RunAsync(operations / 3, world.PauseAsync));
+            for (int i = 0; i < callers; i++)
+            {
+                var rival = new SharedDirectoryCaller(world.Node.Fs, shared, world.Prng.Fork($"rival{round}.{i}"));
+                running.Add(rival.RunAsync(operations / 3, world.PauseAsync));
+            }
+
+            await Task.WhenAll(running);
+            await SharedDirectoryCaller.CheckAsync(world.Node.Fs, shared);
+            foreach (var caller in all)
+            {
+                await caller.CompareAsync();
+                await caller.CloseAllAsync();
+            }
+
+            Assert.That(await world.Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+            Assert.That(world.Node.Mount.Locks.CountUsers(), Is.Zero);
+            await world.UnmountAsync();
+            await world.MountAsync();
+            foreach (var caller in all)
+                caller.Driver.Fs = world.Node.Fs;
         }
 
-        public async Task<ModelState> ReadAsync()
+        await world.UnmountAsync();
+    }
+
+    private static async Task FullAsync(
+        SimNode world, WorkloadProfile profile, int operations, bool comesBack)
+    {
+        await world.FormatAsync();
+        await world.MountAsync();
+        var caller = await ModelCaller.StartAsync(
+            world.Node.Fs, FormatConstants.RootIno, world.Prng.Fork("caller"), profile);
+        caller.MayBeFull = true;
+        await caller.RunAsync(operations, world.PauseAsync);
+        await TestContext.Out.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture, $"{caller.Refused} of {caller.Done} operations refused"));
+        Assert.That(caller.Refused, Is.Positive);
+        await caller.CompareAsync();
+        await caller.CloseAllAsync();
+        await world.UnmountAsync();
+        caller.Compare(await world.ReadAsync());
+        await world.MountAsync();
+        caller.Driver.Fs = world.Node.Fs;
+        long refused = caller.Refused;
+        await caller.RemoveAllAsync();
+        Assert.That(caller.Refused, Is.EqualTo(refused), "removing was refused");
+        for (int i = 0; i < 3; i++)
         {
-            using var volume = await OfflineVolume.OpenAsync(
-                Open(_meta), Open(_data), OfflineVolume.DefaultCacheBytes, None);
-            return await VolumeState.LoadAsync(volume, None);
+            Assert.That(await world.Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+            Assert.That(await world.Node.Fs.SyncAsync(None), Is.EqualTo(FsError.None));
         }
 
-        private static SimDiskView Open(SimDisk disk) => disk.Open("node");
+        // Metadata blocks come back when log trees are merged, which this node does not do.
+        caller.MayBeFull = !comesBack;
+        await caller.RunAsync(200, world.PauseAsync);
+        await caller.CloseAllAsync();
+        await world.UnmountAsync();
+        caller.Compare(await world.ReadAsync());
     }
 }

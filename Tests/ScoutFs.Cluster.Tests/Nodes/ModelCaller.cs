@@ -76,6 +76,19 @@ internal sealed class ModelCaller
             throw Failure($"operation {Done}, {op}: {difference}");
     }
 
+    /// <summary>Removes every name, the deepest first.</summary>
+    public async Task RemoveAllAsync()
+    {
+        while (_model.State.Find(ModelState.RootId) is { Entries.IsEmpty: false })
+        {
+            foreach (var inode in _model.State.Inodes.Values.Where(static inode => inode.Entries.IsEmpty))
+            {
+                foreach (var link in inode.Links)
+                    await ApplyAsync(new RemoveOp(link.Directory, link.Name, inode.IsDirectory));
+            }
+        }
+    }
+
     /// <summary>Compares everything below the home directory, read through the mount.</summary>
     public async Task CompareAsync()
     {

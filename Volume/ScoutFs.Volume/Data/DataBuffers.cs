@@ -54,6 +54,9 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
     /// <summary>Bytes written to the device so far.</summary>
     public long BytesWritten { get; private set; }
 
+    /// <summary>Grows whenever blocks may have gone to the device and left: what was read before is outdated.</summary>
+    public ulong WriteStamp { get; private set; }
+
     /// <summary>The contents of a block that is not on the device yet.</summary>
     public bool TryGet(ulong blkno, out ReadOnlySpan<byte> block)
     {
@@ -259,6 +262,7 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
             }
 
             RemoveIdle();
+            WriteStamp++;
             _writing = null;
         }
 

@@ -200,12 +200,16 @@ public sealed class DataPort : IDisposable
             return FsError.None;
         }
 
+        ulong stamp;
+        lock (_runner.Gate)
+            stamp = Buffers.WriteStamp;
         var bytes = memory.Memory[..FormatConstants.SmallBlockBytes];
         var error = await Buffers.Device.ReadAsync(
             (long)blkno * FormatConstants.SmallBlockBytes, bytes, cancellationToken);
         lock (_runner.Gate)
         {
-            if (error == FsError.None)
+            // Another caller's change may have passed through the buffers meanwhile: then the block is read again.
+            if (error == FsError.None && Buffers.WriteStamp == stamp)
                 Buffers.PutClean(blkno, bytes.Span);
             _loadPool.Return(memory);
         }

@@ -39,6 +39,7 @@ public sealed class ItemCache
 
     private readonly Stack<ItemPage> _freePages = new();
     private readonly List<ItemPage> _dirtyPages = [];
+    private long _dirtyMemoryBytes;
     private ItemNode? _root;
     private ItemPage? _first;
     private ItemPage? _clockHand;
@@ -292,12 +293,13 @@ public sealed class ItemCache
         DirtyBytes = 0;
     }
 
-    /// <summary>Drops clean pages that were not used lately, a few at a time, while memory is over a limit.</summary>
-    /// <param name="limitBytes">Memory of all pages, in bytes.</param>
+    /// <summary>Drops clean pages that were not used lately, a few at a time, while they are over a limit.</summary>
+    /// <param name="limitBytes">Memory of pages without dirty entries, in bytes: were dirty ones counted, many of them
+    /// would leave no room for what the next operation has to know.</param>
     /// <param name="maxSteps">Pages to look at: bounds the time taken.</param>
     public void Shrink(long limitBytes, int maxSteps)
     {
-        for (; MemoryBytes > limitBytes && maxSteps > 0; maxSteps--)
+        for (; MemoryBytes - _dirtyMemoryBytes > limitBytes && maxSteps > 0; maxSteps--)
         {
             var page = _clockHand ?? _first;
             if (page is null)
@@ -392,7 +394,7 @@ public sealed class ItemCache
         {
             long before = page.Values.Length;
             page.SetValue(index, value);
-            MemoryBytes += page.Values.Length - before;
+            CountGrowth(page, page.Values.Length - before);
             ref var slot = ref page.Slots[index];
             slot.Seq = seq;
             slot.State = (slot.State & (ItemState.Dirty | ItemState.Persistent | ItemState.GapKnown)) | kind;
@@ -431,16 +433,25 @@ public sealed class ItemCache
             UnlistDirty(page);
     }
 
+    private void CountGrowth(ItemPage page, long bytes)
+    {
+        MemoryBytes += bytes;
+        if (page.DirtyIndex >= 0)
+            _dirtyMemoryBytes += bytes;
+    }
+
     private void ListDirty(ItemPage page)
     {
         if (page.DirtyIndex >= 0)
             return;
+        _dirtyMemoryBytes += page.MemoryBytes;
         page.DirtyIndex = _dirtyPages.Count;
         _dirtyPages.Add(page);
     }
 
     private void UnlistDirty(ItemPage page)
     {
+        _dirtyMemoryBytes -= page.MemoryBytes;
         var last = _dirtyPages[^1];
         _dirtyPages[page.DirtyIndex] = last;
         last.DirtyIndex = page.DirtyIndex;
@@ -505,7 +516,7 @@ public sealed class ItemCache
 
         long before = page.Values.Length;
         page.Insert(index, key, seq, state, value);
-        MemoryBytes += page.Values.Length - before;
+        CountGrowth(page, page.Values.Length - before);
         return (page, index);
     }
 

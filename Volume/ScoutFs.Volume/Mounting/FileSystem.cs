@@ -32,6 +32,10 @@ public sealed class FileSystem : IDisposable
     private readonly Stack<List<DeviceRead>> _readLists = new();
     private readonly BlockPool _bounce = new(BounceBlocks);
 
+    // Guarded by the gate.
+    private bool _isRenaming;
+    private TaskCompletionSource? _renameEnded;
+
     /// <summary>Creates the surface of a mount.</summary>
     internal FileSystem(Mount mount, IBlockDevice dataDevice, TimeProvider time)
     {
@@ -163,23 +167,19 @@ public sealed class FileSystem : IDisposable
         var rename = new RenameOperation(oldDirectory, oldName, newDirectory, newName, isNoReplace, Now);
         if (oldDirectory == newDirectory)
             return await FinishRenameAsync(rename, cancellationToken);
-        ValueTask<(FsError Error, Locking.ClusterLock? Lock)> wait;
-        lock (_mount.Gate)
-            wait = _mount.Locks.WaitAsync(Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
-        var (error, renameLock) = await wait;
+        var error = await EnterRenameAsync(cancellationToken);
         if (error != FsError.None)
             return error;
         try
         {
-            error = await CheckAncestorsAsync(oldDirectory, oldName, newDirectory, newName, cancellationToken);
-            return error != FsError.None ? error : await FinishRenameAsync(rename, cancellationToken);
+            return await RenameBetweenAsync(rename, oldDirectory, oldName, newDirectory, newName, cancellationToken);
         }
         finally
         {
-            lock (_mount.Gate)
-                _mount.Locks.Release(renameLock!, Locking.LockMode.Write, _mount.Transaction.TransSeq);
+            LeaveRename();
         }
     }
+
 
     /// <summary>Sets attributes other than the size.</summary>
     public async ValueTask<(FsError Error, InodeItem Item)> SetAttributesAsync(
@@ -441,7 +441,7 @@ public sealed class FileSystem : IDisposable
     /// <summary>Ends uses of an inode; one without links is deleted after the last.</summary>
     public void Close(ulong ino, bool hasNoLinks, int uses = 1)
     {
-        if (_mount.OpenInodes.Close(ino, uses) && hasNoLinks)
+        if (_mount.OpenInodes.Close(ino, uses, out bool isUnlinked) && (hasNoLinks || isUnlinked))
             _mount.Deletion.Start(ino);
     }
 
@@ -473,6 +473,74 @@ public sealed class FileSystem : IDisposable
             if (error != FsError.None || done.IsDone)
                 return (error, done.IsFullyOffline);
             next = done.NextBlock;
+        }
+    }
+
+    // The cluster's rename lock is shared by all callers of a mount: among them, they go one by one.
+    private async ValueTask<FsError> EnterRenameAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task ended;
+            lock (_mount.Gate)
+            {
+                if (!_isRenaming)
+                {
+                    _isRenaming = true;
+                    return FsError.None;
+                }
+
+                _renameEnded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                ended = _renameEnded.Task;
+            }
+
+            try
+            {
+                await ended.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return FsError.Cancelled;
+            }
+        }
+    }
+
+    private void LeaveRename()
+    {
+        TaskCompletionSource? ended;
+        lock (_mount.Gate)
+        {
+            _isRenaming = false;
+            ended = _renameEnded;
+            _renameEnded = null;
+        }
+
+        _ = ended?.TrySetResult();
+    }
+
+    private async ValueTask<FsError> RenameBetweenAsync(
+        RenameOperation rename,
+        ulong oldDirectory,
+        ReadOnlyMemory<byte> oldName,
+        ulong newDirectory,
+        ReadOnlyMemory<byte> newName,
+        CancellationToken cancellationToken)
+    {
+        ValueTask<(FsError Error, Locking.ClusterLock? Lock)> wait;
+        lock (_mount.Gate)
+            wait = _mount.Locks.WaitAsync(Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
+        var (error, renameLock) = await wait;
+        if (error != FsError.None)
+            return error;
+        try
+        {
+            error = await CheckAncestorsAsync(oldDirectory, oldName, newDirectory, newName, cancellationToken);
+            return error != FsError.None ? error : await FinishRenameAsync(rename, cancellationToken);
+        }
+        finally
+        {
+            lock (_mount.Gate)
+                _mount.Locks.Release(renameLock!, Locking.LockMode.Write, _mount.Transaction.TransSeq);
         }
     }
 

@@ -78,7 +78,7 @@ public sealed class InodeDeletion
         lock (_mount.Gate)
         {
             // Who finds it set must not clear it (engine §14 no. 37).
-            if (_mount.OpenInodes.IsOpen(ino) || !_running.Add(ino))
+            if (_mount.OpenInodes.PutOff(ino) || !_running.Add(ino))
                 return FsError.None;
         }
 
@@ -125,7 +125,7 @@ public sealed class InodeDeletion
         try
         {
             (error, var map) = await _leader.OpenInoMapAsync(ino / FormatConstants.LockGroupSize, cancellationToken);
-            if (error != FsError.None || IsSet(map.Bits, ino) || _mount.OpenInodes.IsOpen(ino))
+            if (_mount.OpenInodes.PutOff(ino) || error != FsError.None || IsSet(map.Bits, ino))
                 return error;
             return await DeleteStepsAsync(ino, cancellationToken);
         }

@@ -13,6 +13,7 @@ public sealed class OpenInodes
 {
     private readonly Lock _gate;
     private readonly Dictionary<ulong, int> _counts = [];
+    private readonly HashSet<ulong> _unlinked = [];
 
     /// <summary>Creates the set, empty.</summary>
     public OpenInodes(Lock gate) => _gate = gate;
@@ -35,9 +36,13 @@ public sealed class OpenInodes
     }
 
     /// <summary>Ends uses.</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="uses">How many.</param>
+    /// <param name="isUnlinked">After the last: a deletion was put off until now.</param>
     /// <returns>True when it was the last.</returns>
-    public bool Close(ulong ino, int uses = 1)
+    public bool Close(ulong ino, int uses, out bool isUnlinked)
     {
+        isUnlinked = false;
         lock (_gate)
         {
             bool isOpen = _counts.TryGetValue(ino, out int count);
@@ -49,7 +54,21 @@ public sealed class OpenInodes
             }
 
             _ = _counts.Remove(ino);
+            isUnlinked = _unlinked.Remove(ino);
             return true;
+        }
+    }
+
+    /// <summary>Puts a deletion off until the last use of the inode ends.</summary>
+    /// <returns>False when nobody uses it: it may be deleted now.</returns>
+    public bool PutOff(ulong ino)
+    {
+        lock (_gate)
+        {
+            bool isOpen = _counts.ContainsKey(ino);
+            if (isOpen)
+                _ = _unlinked.Add(ino);
+            return isOpen;
         }
     }
 

@@ -1,0 +1,79 @@
+using System;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using ScoutFs.Testing.Model;
+using ScoutFs.Testing.Nodes;
+using ScoutFs.Testing.Simulation;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Mounting;
+using ScoutFs.Volume.Offline;
+using ScoutFs.Volume.Primitives;
+
+namespace ScoutFs.Cluster.Tests.Nodes;
+
+/// <summary>A volume on simulated disks, mounted in a simulated world.</summary>
+internal sealed class SimNode
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly SimScheduler _scheduler;
+    private readonly SimTime _time;
+    private readonly SimDisk _meta;
+    private readonly SimDisk _data;
+    private readonly MountOptions _options;
+    private ulong _mounts;
+
+    public SimNode(
+        ulong seed,
+        MountOptions options,
+        SimLatency? latency = null,
+        ulong metaBlocks = 200_000,
+        ulong dataBlocks = 3_000_000)
+    {
+        Prng = new Prng(seed);
+        _scheduler = new SimScheduler(Prng.Fork("order")) { MaxSteps = 3_000_000 };
+        _time = new SimTime(_scheduler);
+        var faults = new SimFaults(seed);
+        _meta = new SimDisk(
+            "meta", (long)metaBlocks * FormatConstants.LargeBlockBytes, faults, _scheduler, latency, seed);
+        _data = new SimDisk(
+            "data", (long)dataBlocks * FormatConstants.SmallBlockBytes, faults, _scheduler, latency, seed);
+        _options = options;
+    }
+
+    public Prng Prng { get; }
+
+    public DirectNode Node { get; private set; } = null!;
+
+    public ulong TraceHash => _scheduler.TraceHash;
+
+    public void Run(Func<Task> main) => _scheduler.Run(main);
+
+    public async Task FormatAsync() => await DirectNode.FormatAsync(Open(_meta), Open(_data));
+
+    public async Task MountAsync() => Node = await DirectNode.StartAsync(
+        Open(_meta), Open(_data), Prng.NextUInt64() + ++_mounts, _options, _time);
+
+    // Time goes on, others get their turn.
+    public async Task PauseAsync() =>
+        await Task.Delay(TimeSpan.FromTicks((long)Prng.NextUInt64(1_000_000)), _time);
+
+    /// <summary>Unmounts cleanly; nothing may be wrong with the volume, nothing leaked.</summary>
+    public async Task UnmountAsync()
+    {
+        await Node.UnmountAsync();
+        var report = await VolumeChecker.CheckAsync(Open(_meta), Open(_data), new CheckOptions(), null, None);
+        Assert.That(report.Findings.Select(static finding => finding.ToString()), Is.Empty);
+    }
+
+    public async Task<ModelState> ReadAsync()
+    {
+        using var volume = await OfflineVolume.OpenAsync(
+            Open(_meta), Open(_data), OfflineVolume.DefaultCacheBytes, None);
+        return await VolumeState.LoadAsync(volume, None);
+    }
+
+    private static SimDiskView Open(SimDisk disk) => disk.Open("node");
+}
