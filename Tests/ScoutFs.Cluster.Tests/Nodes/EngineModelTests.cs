@@ -19,8 +19,8 @@ internal sealed class EngineModelTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
 
-    // Little more than what counts as low (cluster §4.3).
-    private const ulong SmallMetaBlocks = 98_304 + 200;
+    // Counts as low before long (cluster §4.3).
+    private const ulong SmallMetaBlocks = 80_000;
 
     private static readonly MountOptions TinyCaches = new()
     {
