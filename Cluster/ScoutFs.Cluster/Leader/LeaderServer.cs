@@ -27,6 +27,9 @@ public sealed class LeaderServer : IDisposable
     private readonly LogMergeStart _mergeStart;
     private readonly LogTreesService _logTrees;
     private readonly MountedClients _clients;
+    private readonly LogFreeing _logFreeing;
+    private readonly LogMergeCoordinator _logMerge;
+    private readonly SrchCoordinator _srch;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private LeaderServer(
@@ -46,6 +49,11 @@ public sealed class LeaderServer : IDisposable
         _mergeStart = new LogMergeStart(peers, options, time);
         _logTrees = new LogTreesService(commit, _mergeStart);
         _clients = new MountedClients(commit, peers, Recovery, options, time);
+        _logFreeing = new LogFreeing(commit, options, time);
+        _logMerge = new LogMergeCoordinator(commit, _logFreeing);
+        _srch = new SrchCoordinator(commit);
+        _clients.AddJobs(_srch);
+        _clients.AddJobs(_logMerge);
     }
 
     /// <summary>The term it was elected for.</summary>
@@ -69,6 +77,9 @@ public sealed class LeaderServer : IDisposable
 
     /// <summary>When log merges start.</summary>
     internal LogMergeStart MergeStart => _mergeStart;
+
+    /// <summary>Frees what merges leave behind.</summary>
+    internal LogFreeing LogFreeing => _logFreeing;
 
     /// <summary>Reads the volume and takes over (cluster §4.1, steps 3 to 6).</summary>
     /// <param name="meta">Metadata device; stays the caller's.</param>
@@ -110,7 +121,9 @@ public sealed class LeaderServer : IDisposable
 
         var writer = new BlockWriter(meta, options.DirtyBlocks, super.Header.Fsid, prng.Fork("leader blocks"));
         var commit = new LeaderCommit(meta, cache, writer, state, seq);
-        return (FsError.None, new LeaderServer(meta, data, term, commit, peers, options, time), default);
+        var leader = new LeaderServer(meta, data, term, commit, peers, options, time);
+        leader._logFreeing.Start();
+        return (FsError.None, leader, default);
     }
 
     /// <summary>Stops: uncommitted changes are dropped, whoever waits gets Isolated (cluster §4.2).</summary>
@@ -219,6 +232,32 @@ public sealed class LeaderServer : IDisposable
     public ValueTask<FsError> ClearVolumeOptionsAsync(
         ulong rid, VolumeOptions options, CancellationToken cancellationToken) =>
         VolumeOptionsService.ClearAsync(_commit, options, cancellationToken);
+
+    /// <summary>Gives a mount a part of the log merge; the one it has already when it asks again.</summary>
+    /// <returns>None; NotFound when there is nothing to do; Isolated, Cancelled, NoSpace, or a device's or damage's
+    /// error.</returns>
+    public ValueTask<(FsError Error, LogMergeRequest Request)> GetLogMergeAsync(
+        ulong rid, CancellationToken cancellationToken) => _logMerge.GetAsync(rid, cancellationToken);
+
+    /// <summary>Takes the result of a part of the log merge.</summary>
+    /// <returns>None; NotFound when there is no such part, which is no harm; Invalid; Isolated, Cancelled, NoSpace, or
+    /// a device's or damage's error.</returns>
+    public ValueTask<FsError> CommitLogMergeAsync(
+        ulong rid, LogMergeComplete complete, CancellationToken cancellationToken) =>
+        _logMerge.CommitAsync(rid, complete, cancellationToken);
+
+    /// <summary>Gives a mount a srch compaction, Nr 0 when there is nothing to do; what it has when it asks
+    /// again.</summary>
+    /// <returns>None; Isolated, Cancelled, NoSpace, or a device's or damage's error.</returns>
+    public ValueTask<(FsError Error, SrchCompact Compact)> GetSrchCompactAsync(
+        ulong rid, CancellationToken cancellationToken) => _srch.GetAsync(rid, cancellationToken);
+
+    /// <summary>Takes the result of a srch compaction, with flag Done or Error as it went.</summary>
+    /// <returns>None; NotFound when the mount has no such compaction; Invalid; Isolated, Cancelled, NoSpace, or a
+    /// device's or damage's error.</returns>
+    public ValueTask<FsError> CommitSrchCompactAsync(
+        ulong rid, SrchCompact compact, CancellationToken cancellationToken) =>
+        _srch.CommitAsync(rid, compact, cancellationToken);
 
     /// <summary>Grows the volume.</summary>
     /// <returns>None; Invalid; Isolated, Cancelled, NoSpace, or a device's error.</returns>

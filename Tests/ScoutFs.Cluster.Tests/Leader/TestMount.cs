@@ -121,6 +121,24 @@ internal sealed class TestMount : IDisposable
         _writer.MoveTo(_cache);
     }
 
+    /// <summary>Appends srch entries to the open transaction.</summary>
+    public async Task WriteSrchAsync(IReadOnlyList<SrchEntry> entries)
+    {
+        var (error, allocator, fault) = await ListAllocator.OpenAsync(
+            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
+        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
+        var log = new SrchLog(_cache, _writer, allocator!, _log.SrchFile);
+        Assert.That(await log.PrepareAsync(entries.Count, CancellationToken.None), Is.EqualTo(FsError.None));
+        foreach (var entry in entries)
+            log.Append(entry);
+        _log.SrchFile = log.File;
+        _log.MetaAvail = allocator!.Avail;
+        _log.MetaFreed = allocator.Freed;
+        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        _writer.MoveTo(_cache);
+    }
+
     public async Task<FsError> CommitAsync(LeaderServer leader)
     {
         LastSent = _log;

@@ -123,6 +123,18 @@ public enum CorruptionSite : ushort
     /// <summary>A leader starts with an item whose key is not its contents, or of wrong length (format §9.1).</summary>
     LeaderItemKey,
 
+    /// <summary>A log merge completion does not have 208 bytes (format §13.2, I81).</summary>
+    LogMergeComplete,
+
+    /// <summary>A log merge range does not have 64 bytes (format §13.2, I81).</summary>
+    LogMergeRange,
+
+    /// <summary>A srch file item of a compaction's choice does not have 88 bytes (format §12.2, I76).</summary>
+    SrchCoordinatorFile,
+
+    /// <summary>A srch compaction item does not have 584 bytes (format §12.2, I76).</summary>
+    SrchCoordinatorCompact,
+
     /// <summary>A list block's start and nr exceed its array (format §8.2, I51).</summary>
     ListBlockBounds,
 
