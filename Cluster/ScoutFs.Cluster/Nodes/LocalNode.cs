@@ -221,13 +221,16 @@ public sealed class LocalNode : IAsyncDisposable
         _isDown = true;
         _channel?.Isolate();
         _link?.Close();
-        await _stop.CancelAsync();
+        StopSessions();
         _sessions?.Stop();
         if (_leader is not null)
             await _leader.StopAsync();
         if (_link is not null)
             await _link.Completion;
     }
+
+    // CancelAsync would wake whoever waits on threads of the pool.
+    private void StopSessions() => _stop.Cancel();
 
     private void Isolate(string reason)
     {
