@@ -15,6 +15,8 @@ namespace ScoutFs.Volume.Data;
 /// <remarks>Guarded by the gate.</remarks>
 public sealed class DataPort : IDisposable
 {
+    private const int BlockBytes = FormatConstants.SmallBlockBytes;
+
     private readonly OperationRunner _runner;
     private readonly List<DataExtent> _plan = [];
     private readonly Dictionary<ulong, ReadsOfInode> _reads = [];
@@ -53,6 +55,40 @@ public sealed class DataPort : IDisposable
             return true;
         context.Need(new BlockLoad(this, blkno), releasesLocks: false);
         return false;
+    }
+
+    /// <summary>Makes the last block available in the buffers, for a file that grows. False: attempt again.</summary>
+    /// <remarks>
+    /// Contents are written in place, outside of transactions, so that a crash leaves bytes past the end that belong to
+    /// a longer file. They must not show when the file grows.
+    /// </remarks>
+    public bool TouchTail(OperationContext context, in InodeHandle inode)
+    {
+        ulong size = inode.Item.Size;
+        if (size % BlockBytes == 0)
+            return true;
+        if (Buffers.RoomChunks < 2)
+        {
+            context.Need(Buffers, releasesLocks: false);
+            return false;
+        }
+
+        return TouchBlock(context, inode, size / BlockBytes);
+    }
+
+    /// <summary>Zeroes what lies past the end in the last block; after <see cref="TouchTail"/>, in a hold.</summary>
+    public void ClearTail(OperationContext context, in InodeHandle inode)
+    {
+        ulong size = inode.Item.Size;
+        ulong block = size / BlockBytes;
+        if (size % BlockBytes == 0)
+            return;
+        bool isKnown = FileExtents.Next(context, inode, block, out bool isFound, out var extent);
+        Invariant.Require(isKnown);
+        if (!isFound || extent.Start > block || !extent.IsOnline)
+            return;
+        Buffers.Dirty(extent.Blkno + (block - extent.Start))[(int)(size % BlockBytes)..].Clear();
+        Buffers.Kick();
     }
 
     /// <summary>The list that plans are made in; one at a time, under the gate.</summary>

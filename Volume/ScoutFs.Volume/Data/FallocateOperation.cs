@@ -61,6 +61,9 @@ public struct FallocateOperation(
         }
 
         ulong end = ((offset + length - 1) / BlockBytes) + 1;
+        bool mayGrow = !keepsSize && offset + length > inode.Item.Size;
+        if (mayGrow && !data.TouchTail(context, inode))
+            return false;
         if (!Plan(context, inode, end, out var plan, out ulong next))
             return false;
         if (!FileExtents.Touch(context, inode, fromBlock, next) || !InodeAccess.Prepare(context, inode, false))
@@ -84,6 +87,7 @@ public struct FallocateOperation(
         ulong size = IsDone ? offset + length : next * BlockBytes;
         if (!keepsSize && size > inode.Item.Size)
         {
+            data.ClearTail(context, inode);
             inode.Item.Size = size;
             inode.Item.DataVersion = inode.Item.DataVersion + 1;
             isChanged = true;

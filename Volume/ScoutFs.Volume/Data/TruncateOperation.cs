@@ -92,7 +92,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
             }
         }
 
-        // Bytes behind the new end must not show when the file grows again.
+        // Bytes behind the new end must not show when the file grows again; those behind the old one not now.
         bool cutsBlock = size % BlockBytes != 0 && size < old;
         ulong cut = size / BlockBytes;
         if (data.Buffers.RoomChunks < 2)
@@ -102,6 +102,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
         }
 
         if ((cutsBlock && !data.TouchBlock(context, inode, cut))
+            || (size > old && !data.TouchTail(context, inode))
             || !FileExtents.Next(context, inode, cut, out bool isFound, out var extent)
             || !FileExtents.Next(context, inode, (size + BlockBytes - 1) / BlockBytes, out bool hasMore, out _)
             || !InodeAccess.Prepare(context, inode, changesData: true))
@@ -122,6 +123,8 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
             data.Buffers.Kick();
         }
 
+        if (size > old)
+            data.ClearTail(context, inode);
         if (size != old)
             inode.Item.DataVersion = inode.Item.DataVersion + 1;
         inode.Item.Size = size;

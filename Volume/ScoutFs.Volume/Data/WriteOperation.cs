@@ -118,14 +118,19 @@ public struct WriteOperation : IOperation
         ulong end = ((Offset + (ulong)_bytes.Length - 1) / BlockBytes) + 1;
 
         // Blocks may lie scattered, in the worst case one a chunk.
-        if (_data.Buffers.RoomChunks < Math.Min((int)(end - first), DataBuffers.ChunkBlocks * 2) + 2)
+        if (_data.Buffers.RoomChunks < Math.Min((int)(end - first), DataBuffers.ChunkBlocks * 2) + 3)
         {
             context.Need(_data.Buffers, releasesLocks: false);
             return false;
         }
 
-        if (!FileExtents.Touch(context, inode, first, end) || !TouchEdges(context, inode, first, end))
+        bool leavesGap = Offset > inode.Item.Size;
+        if (!FileExtents.Touch(context, inode, first, end) || !TouchEdges(context, inode, first, end)
+            || (leavesGap && !_data.TouchTail(context, inode)))
+        {
             return false;
+        }
+
         if (!_data.Plan(context, inode, first, end, _stagedVersion is not null, out var plan))
         {
             context.Need(context.Transaction.DataSpace, releasesLocks: false);
@@ -183,6 +188,8 @@ public struct WriteOperation : IOperation
     private void Apply(
         OperationContext context, InodeHandle inode, ulong first, ulong end, List<DataExtent> plan)
     {
+        if (Offset > inode.Item.Size)
+            _data.ClearTail(context, inode);
         DataPort.Allocate(context, ref inode, plan);
         ulong block = first;
         int done = 0;
