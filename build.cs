@@ -26,6 +26,7 @@ const string Help = """
       format-check  fail when `format` would change something
       format-doc    make the tables of docs/FORMAT.md anew from the sources
       bench         run benchmarks; arguments go to BenchmarkDotNet: bench --filter *Crc*
+      soak          simulate power cuts until one is fatal; arguments go to it: soak crash --seeds 1-100
       wine          run the unit tests built for Windows, under Wine when not on Windows
       pack          publish the command line for win-x64 and linux-x64 into artifacts/pack
       help          this list
@@ -43,6 +44,7 @@ try
         case "build": Build(); break;
         case "test": Test(rest); break;
         case "bench": Bench(rest); break;
+        case "soak": Soak(rest); break;
         case "wine": Wine(); break;
         case "pack": Pack(); break;
         case "help": Console.WriteLine(Help); break;
@@ -91,6 +93,9 @@ void Bench(string[] filter)
         throw new BuildException($"There are no benchmarks yet ({Project}).");
     Dotnet(["run", "--project", Project, "-c", "Release", "--", .. filter.Length == 0 ? ["--filter", "*"] : filter]);
 }
+
+void Soak(string[] arguments)
+    => Dotnet(["run", "--project", "Tests/ScoutFs.Soak", "-c", "Release", "--", .. arguments]);
 
 void Pack()
 {

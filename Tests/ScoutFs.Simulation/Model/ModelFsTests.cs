@@ -160,8 +160,8 @@ public sealed class ModelFsTests
         Assert.That(Ask(new SeekOp(2, 0, true)).Offset, Is.EqualTo((0UL, 8192UL)));
         Assert.That(Ask(new SeekOp(2, 9000, true)).Offset, Is.EqualTo((9000UL, 9000UL)));
         Assert.That(Ask(new SeekOp(2, 8192, false)).Offset, Is.EqualTo((12288UL, 20_000UL)));
-        Assert.That(Ask(new SeekOp(2, 13_000, true)).MayFail.Allows(FsError.OutOfRange), Is.True);
-        Refuse(new SeekOp(2, 20_000, false), FsError.OutOfRange);
+        Assert.That(Ask(new SeekOp(2, 13_000, true)).MayFail.Allows(FsError.PastEnd), Is.True);
+        Refuse(new SeekOp(2, 20_000, false), FsError.PastEnd);
     }
 
     [Test]

@@ -25,6 +25,9 @@ public sealed record CrashOptions
     /// <summary>Share of writes and flushes of a recovery at which it crashes again, in thousandths.</summary>
     public int CutAgainPerMille { get; init; } = 20;
 
+    /// <summary>Operations after each recovery.</summary>
+    public int CountOperationsAfter { get; init; } = 10;
+
     /// <summary>Share of operations after which time passes, in thousandths.</summary>
     public int PausePerMille { get; init; } = 50;
 
@@ -145,6 +148,7 @@ public sealed class CrashMachine
     private sealed class OneRun
     {
         private const int MaxDepth = 2;
+        private const ulong FirstIdAfter = 1UL << 40;
 
         private readonly CrashMachine _machine;
         private readonly CrashOptions _options;
@@ -272,8 +276,33 @@ public sealed class CrashMachine
                 await target.UnmountAsync();
                 await target.DisposeAsync();
                 world.Faults.OnChange = null;
-                return await CheckAsync(world, crash.Judge) is { } after ? "After recovery: " + after : null;
+                if (await CheckAsync(world, crash.Judge) is { } after)
+                    return "After recovery: " + after;
+                return await GoOnAsync(world, seed) is { } later ? "In the work after recovery: " + later : null;
             });
+        }
+
+        // What was recovered has to be a file system in every respect: work on it must go as on any other.
+        private async Task<string?> GoOnAsync(CrashWorld world, ulong seed)
+        {
+            if (_options.CountOperationsAfter == 0)
+                return null;
+            var model = new ModelFs(await _machine._subject.ReadAsync(world));
+            var workload = new Workload(
+                new Prng(seed).Fork("after"), _options.Profile, ModelState.RootId, FirstIdAfter);
+            workload.Adopt(model.State);
+            var target = await _machine._subject.MountAsync(world);
+            var runner = new FsRunner(target, model, () => TimeOf(world.Time));
+            for (int i = 0; i < _options.CountOperationsAfter; i++)
+            {
+                if (await runner.StepAsync(workload.Next(model.State)) is { } difference)
+                    return difference;
+            }
+
+            await target.UnmountAsync();
+            await target.DisposeAsync();
+            _ = model.CloseAll();
+            return await CheckAsync(world, new CrashJudge(model.State));
         }
 
         private async Task<string?> CheckAsync(CrashWorld world, CrashJudge judge, bool isRecovered = true)

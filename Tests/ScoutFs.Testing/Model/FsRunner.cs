@@ -83,7 +83,8 @@ public sealed class FsRunner
         }
 
         Done++;
-        if (op is WriteOp write && actual.Written is { } written && written < write.Length)
+        if (actual.Error == FsError.None && op is WriteOp write && actual.Written is { } written
+            && written < write.Length)
         {
             _ = Undo(before, isChange);
             _ = _model.Apply(write with { Length = written }, now);

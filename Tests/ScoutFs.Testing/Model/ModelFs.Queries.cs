@@ -7,7 +7,7 @@ namespace ScoutFs.Testing.Model;
 /// <content>What can be asked.</content>
 public sealed partial class ModelFs
 {
-    private static readonly FaultSet NothingThere = FaultSet.Of(FsError.OutOfRange, FsError.NotFound, FsError.Invalid);
+    private static readonly FaultSet NothingThere = FaultSet.Of(FsError.PastEnd, FsError.NotFound);
 
     /// <summary>Bytes of a file, zeros where nothing was written.</summary>
     public static byte[] ReadBytes(ModelInode inode, ulong offset, int length)

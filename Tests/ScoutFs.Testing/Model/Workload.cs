@@ -46,6 +46,16 @@ public sealed class Workload
         _totalWeight = _weights.Sum();
     }
 
+    /// <summary>Lets it work on inodes that are there already.</summary>
+    public void Adopt(ModelState state)
+    {
+        foreach (var inode in state.Inodes.Values.OrderBy(static inode => inode.Id))
+        {
+            if (inode.Id != _home)
+                (inode.IsDirectory ? _directories : _others).Add(inode.Id);
+        }
+    }
+
     /// <summary>Draws the next operation.</summary>
     /// <param name="state">The file system as it is now.</param>
     public FsOp Next(ModelState state)
@@ -72,7 +82,7 @@ public sealed class Workload
             6 => Write(),
             7 => new TruncateOp(PickFile(), Size()),
             8 => new AllocateOp(
-                PickFile(), Below(_profile.MaxFileBytes), Below(_profile.MaxWriteBytes), Chance(300)),
+                PickFile(), Below(_profile.MaxFileBytes), 1 + Below(_profile.MaxWriteBytes), Chance(300)),
             9 => SetAttr(),
             10 => Xattr(),
             11 => Archive(),
