@@ -71,19 +71,21 @@ internal sealed class LeaderHandlers : ILeaderHandlers, ILeaderPeers
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, SrchCompact Compact)> GetSrchCompactAsync(
-        ulong rid, CancellationToken cancellationToken) => new((FsError.None, default));
+        ulong rid, CancellationToken cancellationToken) => Leader.GetSrchCompactAsync(rid, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<FsError> CommitSrchCompactAsync(
-        ulong rid, SrchCompact compact, CancellationToken cancellationToken) => new(FsError.NotFound);
+        ulong rid, SrchCompact compact, CancellationToken cancellationToken) =>
+        Leader.CommitSrchCompactAsync(rid, compact, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, LogMergeRequest Request)> GetLogMergeAsync(
-        ulong rid, CancellationToken cancellationToken) => new((FsError.NotFound, default));
+        ulong rid, CancellationToken cancellationToken) => Leader.GetLogMergeAsync(rid, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<FsError> CommitLogMergeAsync(
-        ulong rid, LogMergeComplete complete, CancellationToken cancellationToken) => new(FsError.NotFound);
+        ulong rid, LogMergeComplete complete, CancellationToken cancellationToken) =>
+        Leader.CommitLogMergeAsync(rid, complete, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, VolumeOptions Options)> GetVolumeOptionsAsync(
