@@ -65,7 +65,13 @@ internal sealed class EngineModelTests
     [Test]
     public void RandomOperations_FullDataDevice_RefuseCleanlyUntilSpaceComesBack()
     {
-        var profile = WorkloadProfile.Contents with { MaxInodes = 200, NamesPerDirectory = 100, Make = 150, Write = 800 };
+        var profile = WorkloadProfile.Contents with
+        {
+            MaxInodes = 200,
+            NamesPerDirectory = 100,
+            Make = 150,
+            Write = 800,
+        };
         var world = new SimNode(11, new MountOptions(), SimLatency.Usual, dataBlocks: 8192);
         world.Run(() => FullAsync(world, profile, 2500, comesBack: true));
     }
@@ -74,7 +80,8 @@ internal sealed class EngineModelTests
     public void RandomOperations_SmallMetadataDevice_RefuseCleanlyAndRemove()
     {
         var world = new SimNode(12, new MountOptions(), metaBlocks: SmallMetaBlocks);
-        world.Run(() => FullAsync(world, WorkloadProfile.Xattrs with { MaxInodes = 2000, Make = 300 }, 3000, comesBack: false));
+        var profile = WorkloadProfile.Xattrs with { MaxInodes = 2000, Make = 300 };
+        world.Run(() => FullAsync(world, profile, 3000, comesBack: false));
     }
 
     private static TestCaseData Case(string name, WorkloadProfile profile, int operations) =>

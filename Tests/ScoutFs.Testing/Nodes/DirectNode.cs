@@ -130,19 +130,19 @@ public sealed class DirectNode : ILeader, ILockTransport, ILockServerPort, ILead
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, SrchCompact Compact)> GetSrchCompactAsync(CancellationToken cancellationToken) =>
-        new((FsError.None, default));
+        _leader.GetSrchCompactAsync(_rid, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<FsError> CommitSrchCompactAsync(SrchCompact compact, CancellationToken cancellationToken) =>
-        new(FsError.NotFound);
+        _leader.CommitSrchCompactAsync(_rid, compact, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, LogMergeRequest Request)> GetLogMergeAsync(CancellationToken cancellationToken) =>
-        new((FsError.NotFound, default));
+        _leader.GetLogMergeAsync(_rid, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<FsError> CommitLogMergeAsync(LogMergeComplete complete, CancellationToken cancellationToken) =>
-        new(FsError.NotFound);
+        _leader.CommitLogMergeAsync(_rid, complete, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<(FsError Error, WireOpenInoMap Map)> OpenInoMapAsync(

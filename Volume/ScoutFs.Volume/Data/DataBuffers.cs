@@ -176,7 +176,8 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
         Task<FsError> writing;
         lock (_gate)
         {
-            if (RoomChunks >= _pool.CapacityBlocks / 2)
+            // How much room is enough only the operation knows: whoever asks gets a writing, or all the room there is.
+            if (_chunks.Count == 0)
                 return FsError.None;
             writing = _writing ??= WriteOutAsync();
         }

@@ -107,7 +107,10 @@ public sealed partial class Transaction
     private async ValueTask<FsError> TakePieceAsync()
     {
         var avail = _log.DataAvail;
-        bool isLow = (avail.Flags.Value & AllocRoot.FlagLow) != 0;
+
+        // A commit brings more unless the leader has no more, and what this mount freed comes back with it.
+        bool isLow = (avail.Flags.Value & AllocRoot.FlagLow) != 0
+            && _freedData.Count == 0 && _log.DataFreed.TotalLen == 0UL;
         if (avail.TotalLen == 0UL)
             return isLow ? FsError.NoSpace : FsError.WouldBlock;
         var error = await OpenAllocatorAsync();
