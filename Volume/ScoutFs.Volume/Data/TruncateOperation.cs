@@ -42,25 +42,15 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
     {
         var (error, done) = await runner.RunAsync(
             new TruncateOperation(ino, size, now, data), cancellationToken);
-        error = error != FsError.None ? error : done.Error;
         if (error == FsError.None && done.MustFinish)
             error = await FinishAsync(runner, data, ino, cancellationToken);
         return (error, done.Item);
     }
 
     /// <summary>Removes the blocks past the size of a file whose truncation was begun.</summary>
-    public static async ValueTask<FsError> FinishAsync(
-        OperationRunner runner, DataPort data, ulong ino, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var (error, removed) = await runner.RunAsync(
-                new RemoveExtentsOperation(ino, isDeleting: false, data), cancellationToken);
-            error = error != FsError.None ? error : removed.Error;
-            if (error != FsError.None || removed.IsDone)
-                return error;
-        }
-    }
+    public static ValueTask<FsError> FinishAsync(
+        OperationRunner runner, DataPort data, ulong ino, CancellationToken cancellationToken) =>
+        RemoveExtentsOperation.RunAsync(runner, data, ino, isDeleting: false, cancellationToken);
 
     /// <inheritdoc/>
     public bool Attempt(OperationContext context)
@@ -164,6 +154,19 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
 
     /// <summary>No extent is left to remove.</summary>
     public bool IsDone { get; private set; }
+
+    /// <summary>Removes all of them, batch after batch.</summary>
+    public static async ValueTask<FsError> RunAsync(
+        OperationRunner runner, DataPort data, ulong ino, bool isDeleting, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (error, removed) = await runner.RunAsync(
+                new RemoveExtentsOperation(ino, isDeleting, data), cancellationToken);
+            if (error != FsError.None || removed.IsDone)
+                return error;
+        }
+    }
 
     /// <inheritdoc/>
     public bool Attempt(OperationContext context)

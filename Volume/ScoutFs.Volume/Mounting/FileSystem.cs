@@ -62,7 +62,7 @@ public sealed class FileSystem : IDisposable
         ulong ino, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new GetInodeOperation(ino), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Item);
+        return (error, done.Item);
     }
 
     /// <summary>Looks a name up.</summary>
@@ -71,7 +71,7 @@ public sealed class FileSystem : IDisposable
         ulong directory, ReadOnlyMemory<byte> name, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new LookupOperation(directory, name), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Ino, done.Item);
+        return (error, done.Ino, done.Item);
     }
 
     /// <summary>Lists entries of a directory from a position on; "." and ".." are the caller's.</summary>
@@ -86,7 +86,7 @@ public sealed class FileSystem : IDisposable
         entries.Clear();
         var (error, done) = await _runner.RunAsync(
             new ListOperation(directory, fromPos, entries, limit), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.IsEnd);
+        return (error, done.IsEnd);
     }
 
     /// <summary>Reads a symlink's target.</summary>
@@ -95,7 +95,7 @@ public sealed class FileSystem : IDisposable
         ulong ino, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new ReadSymlinkOperation(ino), cancellationToken);
-        return error != FsError.None ? (error, []) : (done.Error, done.Target);
+        return (error, error == FsError.None ? done.Target : []);
     }
 
     /// <summary>Creates a file, directory, symlink, fifo, socket or device; an empty name makes an unnamed
@@ -122,7 +122,7 @@ public sealed class FileSystem : IDisposable
         var numbers = isDirectory ? _mount.DirectoryNumbers : _mount.FileNumbers;
         var (error, done) = await _runner.RunAsync(
             new CreateOperation(directory, name, mode, rdev, target, creator, numbers), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Ino, done.Item);
+        return (error, done.Ino, done.Item);
     }
 
     /// <summary>Gives an inode another name.</summary>
@@ -140,7 +140,7 @@ public sealed class FileSystem : IDisposable
     {
         var (error, done) = await _runner.RunAsync(
             new LinkOperation(ino, directory, name, isUnnamed, Now), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Item);
+        return (error, done.Item);
     }
 
     /// <summary>Removes a name of a file, or an empty directory.</summary>
@@ -149,7 +149,6 @@ public sealed class FileSystem : IDisposable
     {
         var (error, done) = await _runner.RunAsync(
             new UnlinkOperation(directory, name, isRmdir, Now), cancellationToken);
-        error = error != FsError.None ? error : done.Error;
         if (error == FsError.None && done.LinksLeft == 0)
             _mount.Deletion.Start(done.Ino);
         return error;
@@ -180,14 +179,13 @@ public sealed class FileSystem : IDisposable
         }
     }
 
-
     /// <summary>Sets attributes other than the size.</summary>
     public async ValueTask<(FsError Error, InodeItem Item)> SetAttributesAsync(
         ulong ino, AttributeChanges changes, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(
             new SetAttributesOperation(ino, changes, Now), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Item);
+        return (error, done.Item);
     }
 
     /// <summary>Sets a file's size.</summary>
@@ -219,7 +217,6 @@ public sealed class FileSystem : IDisposable
                 new WriteOperation(
                     ino, offset + (ulong)written, piece, isAppend, clearsSetId, Now, _mount.Data),
                 cancellationToken);
-            error = error != FsError.None ? error : done.Error;
             if (error != FsError.None)
                 return written > 0 ? (FsError.None, written) : (error, 0);
             written += piece.Length;
@@ -242,7 +239,6 @@ public sealed class FileSystem : IDisposable
 
         var (error, done) = await _runner.RunAsync(
             new ReadOperation(ino, offset, target, reads, _mount.Data), cancellationToken);
-        error = error != FsError.None ? error : done.Error;
         if (error == FsError.None && reads.Count > 0)
         {
             foreach (var read in reads)
@@ -276,7 +272,6 @@ public sealed class FileSystem : IDisposable
         {
             var (error, done) = await _runner.RunAsync(
                 new FallocateOperation(ino, offset, length, next, keepsSize, _mount.Data), cancellationToken);
-            error = error != FsError.None ? error : done.Error;
             if (error != FsError.None || done.IsDone)
                 return error;
             next = done.NextBlock;
@@ -289,7 +284,7 @@ public sealed class FileSystem : IDisposable
         ulong ino, ulong offset, bool isHole, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new SeekOperation(ino, offset, isHole), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Found);
+        return (error, done.Found);
     }
 
     /// <summary>Frees blocks whose contents the archive has (archive §9.5).</summary>
@@ -307,7 +302,8 @@ public sealed class FileSystem : IDisposable
         if (!IsBlockRange(offset, length))
             return FsError.Invalid;
         var (error, isFullyOffline) = await ChangeOfflineAsync(
-            OfflineChange.Release, ino, offset, length, dataVersion, cancellationToken);
+            OfflineChange.Release, ino, BlockOf(offset), BlockOf(offset) + BlockOf(length), dataVersion,
+            cancellationToken);
         if (error != FsError.None || !isFullyOffline)
             return error;
 
@@ -316,18 +312,10 @@ public sealed class FileSystem : IDisposable
         ulong size = inode.Size;
         if (error != FsError.None || inode.OnlineBlocks != 0UL || size == 0)
             return error;
-        ulong from = (size + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
-        while (true)
-        {
-            (error, var done) = await _runner.RunAsync(
-                new ReleaseOperation(
-                    OfflineChange.DropPastEnd, ino, dataVersion, from, ulong.MaxValue, _mount.Data),
-                cancellationToken);
-            error = error != FsError.None ? error : done.Error;
-            if (error != FsError.None || done.IsDone)
-                return error;
-            from = done.NextBlock;
-        }
+        ulong pastEnd = (size + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
+        (error, _) = await ChangeOfflineAsync(
+            OfflineChange.DropPastEnd, ino, pastEnd, ulong.MaxValue, dataVersion, cancellationToken);
+        return error;
     }
 
     /// <summary>Makes offline blocks holes (archive §9.15).</summary>
@@ -340,7 +328,8 @@ public sealed class FileSystem : IDisposable
         if (!IsBlockRange(offset, length))
             return FsError.OutOfRange;
         var (error, _) = await ChangeOfflineAsync(
-            OfflineChange.Punch, ino, offset, length, dataVersion, cancellationToken);
+            OfflineChange.Punch, ino, BlockOf(offset), BlockOf(offset) + BlockOf(length), dataVersion,
+            cancellationToken);
         return error;
     }
 
@@ -361,7 +350,6 @@ public sealed class FileSystem : IDisposable
                 new WriteOperation(
                     ino, offset + (ulong)staged, piece, false, false, Now, _mount.Data, dataVersion),
                 cancellationToken);
-            error = error != FsError.None ? error : done.Error;
             if (error != FsError.None)
                 return staged > 0 ? (FsError.None, staged) : (error, 0);
             staged += piece.Length;
@@ -375,7 +363,7 @@ public sealed class FileSystem : IDisposable
         ulong ino, ArchiveAttributes changes, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new RestoreOperation(ino, changes), cancellationToken);
-        return (error != FsError.None ? error : done.Error, done.Item);
+        return (error, done.Item);
     }
 
     /// <summary>Adds a quota rule, or deletes one (archive §9.14).</summary>
@@ -383,9 +371,9 @@ public sealed class FileSystem : IDisposable
     public async ValueTask<FsError> ChangeQuotaRuleAsync(
         QuotaRuleItem rule, bool isAdded, CancellationToken cancellationToken)
     {
-        var (error, done) = await _runner.RunAsync(
+        var (error, _) = await _runner.RunAsync(
             new ChangeRuleOperation(rule, isAdded, _mount.Quota), cancellationToken);
-        return error != FsError.None ? error : done.Error;
+        return error;
     }
 
     /// <summary>Operations of this mount that wait for staging, behind a place, in order (archive §9.8).</summary>
@@ -410,7 +398,7 @@ public sealed class FileSystem : IDisposable
         ulong ino, ReadOnlyMemory<byte> name, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(new GetXattrOperation(ino, name), cancellationToken);
-        return error != FsError.None ? (error, []) : (done.Error, done.Value);
+        return (error, error == FsError.None ? done.Value : []);
     }
 
     /// <summary>Lists xattrs, hidden ones too.</summary>
@@ -418,17 +406,17 @@ public sealed class FileSystem : IDisposable
         ulong ino, CancellationToken cancellationToken)
     {
         var names = new List<ListedXattr>();
-        var (error, done) = await _runner.RunAsync(new ListXattrsOperation(ino, names), cancellationToken);
-        return (error != FsError.None ? error : done.Error, names);
+        var (error, _) = await _runner.RunAsync(new ListXattrsOperation(ino, names), cancellationToken);
+        return (error, names);
     }
 
     /// <summary>Sets an xattr, or removes it when the value is null.</summary>
     public async ValueTask<FsError> SetXattrAsync(
         ulong ino, ReadOnlyMemory<byte> name, byte[]? value, XattrMode mode, CancellationToken cancellationToken)
     {
-        var (error, done) = await _runner.RunAsync(
+        var (error, _) = await _runner.RunAsync(
             new SetXattrOperation(ino, name, value, mode, Now), cancellationToken);
-        return error != FsError.None ? error : done.Error;
+        return error;
     }
 
     /// <summary>Makes everything that was changed before the call durable.</summary>
@@ -455,24 +443,23 @@ public sealed class FileSystem : IDisposable
     private static bool IsBlockRange(ulong offset, ulong length) => length - 1 <= ulong.MaxValue - offset
         && offset % FormatConstants.SmallBlockBytes == 0 && length % FormatConstants.SmallBlockBytes == 0;
 
+    private static ulong BlockOf(ulong offset) => offset / FormatConstants.SmallBlockBytes;
+
     private async ValueTask<(FsError Error, bool IsFullyOffline)> ChangeOfflineAsync(
         OfflineChange change,
         ulong ino,
-        ulong offset,
-        ulong length,
+        ulong fromBlock,
+        ulong endBlock,
         ulong dataVersion,
         CancellationToken cancellationToken)
     {
-        ulong next = offset / FormatConstants.SmallBlockBytes;
-        ulong end = next + (length / FormatConstants.SmallBlockBytes);
         while (true)
         {
             var (error, done) = await _runner.RunAsync(
-                new ReleaseOperation(change, ino, dataVersion, next, end, _mount.Data), cancellationToken);
-            error = error != FsError.None ? error : done.Error;
+                new ReleaseOperation(change, ino, dataVersion, fromBlock, endBlock, _mount.Data), cancellationToken);
             if (error != FsError.None || done.IsDone)
                 return (error, done.IsFullyOffline);
-            next = done.NextBlock;
+            fromBlock = done.NextBlock;
         }
     }
 
@@ -547,7 +534,6 @@ public sealed class FileSystem : IDisposable
     private async ValueTask<FsError> FinishRenameAsync(RenameOperation rename, CancellationToken cancellationToken)
     {
         var (error, done) = await _runner.RunAsync(rename, cancellationToken);
-        error = error != FsError.None ? error : done.Error;
         if (error == FsError.None && done.ReplacedIno != 0 && done.ReplacedLinksLeft == 0)
             _mount.Deletion.Start(done.ReplacedIno);
         return error;
@@ -590,7 +576,6 @@ public sealed class FileSystem : IDisposable
             if (at == FormatConstants.RootIno)
                 return FsError.None;
             var (error, parent) = await _runner.RunAsync(new GetParentOperation(at), cancellationToken);
-            error = error != FsError.None ? error : parent.Error;
             if (error != FsError.None)
                 return error;
             at = parent.Parent;

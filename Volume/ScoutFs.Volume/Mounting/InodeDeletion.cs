@@ -140,28 +140,24 @@ public sealed class InodeDeletion
     {
         var runner = _mount.Runner;
         var (error, inode) = await runner.RunAsync(new GetInodeOperation(ino), cancellationToken);
-        error = error != FsError.None ? error : inode.Error;
         if (error == FsError.NotFound || (error == FsError.None && inode.Item.Nlink != 0U))
             return FsError.None;
-        for (bool isDone = !InodeAccess.IsRegular(inode.Item); error == FsError.None && !isDone;)
+        if (error == FsError.None && InodeAccess.IsRegular(inode.Item))
         {
-            (error, var removed) = await runner.RunAsync(
-                new RemoveExtentsOperation(ino, isDeleting: true, _mount.Data), cancellationToken);
-            error = error != FsError.None ? error : removed.Error;
-            isDone = removed.IsDone;
+            error = await RemoveExtentsOperation.RunAsync(
+                runner, _mount.Data, ino, isDeleting: true, cancellationToken);
         }
 
         for (bool isDone = false; error == FsError.None && !isDone;)
         {
             (error, var removed) = await runner.RunAsync(new DeleteXattrOperation(ino), cancellationToken);
-            error = error != FsError.None ? error : removed.Error;
             isDone = removed.IsDone;
         }
 
         if (error != FsError.None)
             return error;
-        (error, var deleted) = await runner.RunAsync(new DeleteInodeOperation(ino), cancellationToken);
-        return error != FsError.None ? error : deleted.Error;
+        (error, _) = await runner.RunAsync(new DeleteInodeOperation(ino), cancellationToken);
+        return error;
     }
 
     // Of fs_root alone: cheap, and what is not merged yet is found later (engine §6.8).

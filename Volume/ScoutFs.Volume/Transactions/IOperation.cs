@@ -12,6 +12,9 @@ namespace ScoutFs.Volume.Transactions;
 /// </remarks>
 public interface IOperation
 {
+    /// <summary>How the operation ended; after an attempt that returned true.</summary>
+    FsError Error { get; }
+
     /// <summary>Tries the operation; false when the context's need must be met first.</summary>
     bool Attempt(OperationContext context);
 }

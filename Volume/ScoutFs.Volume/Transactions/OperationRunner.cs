@@ -69,7 +69,7 @@ public sealed class OperationRunner
     public long ItemBytes { get; }
 
     /// <summary>Runs an operation.</summary>
-    /// <returns>The operation, finished; or None when a wait failed, with that error.</returns>
+    /// <returns>The operation's own error, or that of a wait which failed, and the operation.</returns>
     public ValueTask<(FsError Error, T Operation)> RunAsync<T>(T operation, CancellationToken cancellationToken)
         where T : struct, IOperation
     {
@@ -83,7 +83,7 @@ public sealed class OperationRunner
                 context.Finish();
                 _contexts.Push(context);
                 Items.Shrink(ItemBytes, ShrinkSteps);
-                return new((FsError.None, operation));
+                return new((operation.Error, operation));
             }
 
             context.Pause();
@@ -108,7 +108,7 @@ public sealed class OperationRunner
                     context.Finish();
                     _contexts.Push(context);
                     Items.Shrink(ItemBytes, ShrinkSteps);
-                    return (error, operation);
+                    return (error != FsError.None ? error : operation.Error, operation);
                 }
 
                 context.Pause();
