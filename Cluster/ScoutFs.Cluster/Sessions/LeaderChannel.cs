@@ -116,14 +116,7 @@ public sealed class LeaderChannel : ILeader, ILockTransport, IFrameEndpoint
     /// <returns>None; Invalid when the volume is another one for the leader; Isolated; Cancelled.</returns>
     public async ValueTask<FsError> GreetAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            return await _greeted.Task.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return FsError.Cancelled;
-        }
+        return await _greeted.Task.OrCancelledAsync(cancellationToken);
     }
 
     /// <summary>Tells the leader that the mount holds nothing any more and writes nothing any more.</summary>

@@ -195,10 +195,7 @@ internal sealed class LockStackModelTests
                 int key = _world.Draw(CountKeys);
                 var mode = _world.Draw(3) == 0 ? LockMode.Write : LockMode.Read;
                 var range = LockRange.InodeGroup((ulong)key * 1024);
-                ValueTask<(FsError Error, ClusterLock? Lock)> wait;
-                lock (_gate)
-                    wait = _locks.WaitAsync(range, mode, CancellationToken.None);
-                var (error, clusterLock) = await wait;
+                var (error, clusterLock) = await _locks.WaitAsync(range, mode, CancellationToken.None);
                 if (_isDead)
                     return;
                 Assert.That(error, Is.EqualTo(FsError.None));

@@ -182,14 +182,7 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
             writing = _writing ??= WriteOutAsync();
         }
 
-        try
-        {
-            return await writing.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return FsError.Cancelled;
-        }
+        return await writing.OrCancelledAsync(cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -266,15 +266,7 @@ public sealed class DataPort : IDisposable
 
         public async ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken)
         {
-            try
-            {
-                await Drained.Task.WaitAsync(cancellationToken);
-                return FsError.None;
-            }
-            catch (OperationCanceledException)
-            {
-                return FsError.Cancelled;
-            }
+            return await Drained.Task.OrCancelledAsync(cancellationToken);
         }
     }
 

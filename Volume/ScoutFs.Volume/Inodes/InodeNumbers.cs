@@ -54,14 +54,7 @@ public sealed class InodeNumbers : IOperationNeed
             asking = _asking ??= AskAsync();
         }
 
-        try
-        {
-            return await asking.WaitAsync(cancellationToken);
-        }
-        catch (System.OperationCanceledException)
-        {
-            return FsError.Cancelled;
-        }
+        return await asking.OrCancelledAsync(cancellationToken);
     }
 
     private async Task<FsError> AskAsync()

@@ -9,8 +9,8 @@ namespace ScoutFs.Volume.Locking;
 
 /// <summary>The cluster locks of one mount (cluster §7.4, engine §4.6).</summary>
 /// <remarks>
-/// <para><b>Thread rule.</b> Every member is called with the mount's gate held, and only queues messages. The one thing
-/// that waits, <see cref="WaitAsync"/>, is started under the gate and awaited outside.</para>
+/// <para><b>Thread rule.</b> Every member is called with the mount's gate held, and only queues messages; except for
+/// <see cref="WaitAsync"/>, which takes the gate itself and is awaited without it.</para>
 /// <para><b>Invariants.</b> 1. A mode with users is never lowered below what they need. 2. At most one request of ours
 /// per lock is with the leader. 3. Invalidations of a lock are carried out and answered one by one, in order of
 /// arrival. 4. While one is carried out new users of the new mode may enter, others wait.</para>
@@ -80,17 +80,20 @@ public sealed class LockClient : ILockMessages
     /// <summary>Notes a change that was made without becoming a user.</summary>
     public static void NoteDirty(ClusterLock clusterLock, ulong transSeq) => clusterLock.DirtyTransSeq = transSeq;
 
-    /// <summary>Uses a lock, waiting for the leader if need be; call with the gate held, await without it.</summary>
+    /// <summary>Uses a lock, waiting for the leader if need be; takes the gate itself.</summary>
     /// <returns>None with the lock; Isolated or Cancelled.</returns>
     public ValueTask<(FsError Error, ClusterLock? Lock)> WaitAsync(
         LockRange range, LockMode mode, CancellationToken cancellationToken)
     {
-        if (IsIsolated || _isShutDown)
-            return new((FsError.Isolated, null));
-        if (TryAcquire(range, mode, out var granted))
-            return new((FsError.None, granted));
-        ShrinkOne();
-        return WaitSlowAsync(range, mode, cancellationToken);
+        lock (_gate)
+        {
+            if (IsIsolated || _isShutDown)
+                return new((FsError.Isolated, null));
+            if (TryAcquire(range, mode, out var granted))
+                return new((FsError.None, granted));
+            ShrinkOne();
+            return WaitSlowAsync(range, mode, cancellationToken);
+        }
     }
 
     /// <summary>Gives one use back.</summary>
@@ -231,21 +234,12 @@ public sealed class LockClient : ILockMessages
     private async ValueTask<(FsError Error, ClusterLock? Lock)> WaitSlowAsync(
         LockRange range, LockMode mode, CancellationToken cancellationToken)
     {
-        // Runs under the caller's gate until the first await, under its own from then on.
+        // Runs under the caller's hold of the gate until the first await, under its own from then on.
         var waiter = new LockWaiter(mode);
         var clusterLock = Want(range, waiter, out var changed);
         while (true)
         {
-            bool isCancelled = false;
-            try
-            {
-                await changed.WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
-                isCancelled = true;
-            }
-
+            bool isCancelled = await changed.OrCancelledAsync(cancellationToken) != FsError.None;
             lock (_gate)
             {
                 _ = clusterLock.Waiters.Remove(waiter);

@@ -481,14 +481,8 @@ public sealed class FileSystem : IDisposable
                 ended = _renameEnded.Task;
             }
 
-            try
-            {
-                await ended.WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
+            if (await ended.OrCancelledAsync(cancellationToken) != FsError.None)
                 return FsError.Cancelled;
-            }
         }
     }
 
@@ -513,10 +507,8 @@ public sealed class FileSystem : IDisposable
         ReadOnlyMemory<byte> newName,
         CancellationToken cancellationToken)
     {
-        ValueTask<(FsError Error, Locking.ClusterLock? Lock)> wait;
-        lock (_mount.Gate)
-            wait = _mount.Locks.WaitAsync(Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
-        var (error, renameLock) = await wait;
+        var (error, renameLock) = await _mount.Locks.WaitAsync(
+            Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
         if (error != FsError.None)
             return error;
         try

@@ -116,10 +116,8 @@ public sealed class InodeDeletion
     // The lock is held from the question who uses the inode to its end: nobody can begin to use it meanwhile.
     private async ValueTask<FsError> DeleteLockedAsync(ulong ino, CancellationToken cancellationToken)
     {
-        ValueTask<(FsError Error, ClusterLock? Lock)> wait;
-        lock (_mount.Gate)
-            wait = _mount.Locks.WaitAsync(LockRange.InodeGroup(ino), LockMode.Write, cancellationToken);
-        var (error, clusterLock) = await wait;
+        var (error, clusterLock) = await _mount.Locks.WaitAsync(
+            LockRange.InodeGroup(ino), LockMode.Write, cancellationToken);
         if (error != FsError.None)
             return error;
         try

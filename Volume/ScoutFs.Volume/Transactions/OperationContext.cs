@@ -258,10 +258,8 @@ public sealed class OperationContext
         Array.Sort(_entries, 0, _count, EntryOrder.Instance);
         for (int i = 0; i < _count; i++)
         {
-            ValueTask<(FsError Error, ClusterLock? Lock)> wait;
-            lock (_runner.Gate)
-                wait = _runner.Locks.WaitAsync(_entries[i].Range, _entries[i].Mode, cancellationToken);
-            var (error, clusterLock) = await wait;
+            var (error, clusterLock) = await _runner.Locks.WaitAsync(
+                _entries[i].Range, _entries[i].Mode, cancellationToken);
             if (error != FsError.None)
                 return error;
             _entries[i].Lock = clusterLock;

@@ -45,14 +45,7 @@ public sealed partial class Transaction
             running = _running;
         }
 
-        try
-        {
-            return await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return FsError.Cancelled;
-        }
+        return await running.OrCancelledAsync(cancellationToken);
     }
 
     /// <summary>Fills <see cref="DataSpace"/> from the data_avail tree; without the gate.</summary>
@@ -72,14 +65,7 @@ public sealed partial class Transaction
             }
         }
 
-        try
-        {
-            return await running.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return FsError.Cancelled;
-        }
+        return await running.OrCancelledAsync(cancellationToken);
     }
 
     // One at a time, and never beside a commit, which waits for it.
