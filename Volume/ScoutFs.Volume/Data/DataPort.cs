@@ -43,6 +43,17 @@ public sealed class DataPort : IDisposable
     /// <summary>The need of an operation that met an interrupted truncation: to finish it.</summary>
     public IOperationNeed TruncateNeed(ulong ino) => new InterruptedTruncate(_runner, this, ino);
 
+    /// <summary>Whether quota rules allow the file more data (archive §10.8). False: attempt again.</summary>
+    /// <param name="context">The running operation.</param>
+    /// <param name="inode">A loaded inode.</param>
+    /// <param name="error">None, QuotaExceeded or Corrupt.</param>
+    public static bool CheckQuota(OperationContext context, in InodeHandle inode, out FsError error)
+    {
+        error = FsError.None;
+        return context.Quota is null || context.Quota.Check(
+            context, QuotaOp.Data, inode.Item.Proj, inode.Item.Uid, inode.Item.Gid, out error);
+    }
+
     /// <summary>Makes the contents of a written block available in the buffers. False: attempt again.</summary>
     public bool TouchBlock(OperationContext context, in InodeHandle inode, ulong block)
     {
@@ -57,14 +68,14 @@ public sealed class DataPort : IDisposable
         return false;
     }
 
-    /// <summary>Makes the last block available in the buffers, for a file that grows. False: attempt again.</summary>
+    /// <summary>Makes the block that a size ends in available in the buffers. False: attempt again.</summary>
     /// <remarks>
-    /// Contents are written in place, outside of transactions, so that a crash leaves bytes past the end that belong to
-    /// a longer file. They must not show when the file grows.
+    /// Needed wherever a size changes. Bytes behind the new end of a file must not show when it grows again; nor those
+    /// behind its old end: contents are written in place, outside of transactions, so that a crash leaves bytes there
+    /// that belong to a longer file.
     /// </remarks>
-    public bool TouchTail(OperationContext context, in InodeHandle inode)
+    public bool TouchTail(OperationContext context, in InodeHandle inode, ulong size)
     {
-        ulong size = inode.Item.Size;
         if (size % BlockBytes == 0)
             return true;
         if (Buffers.RoomChunks < 2)
@@ -76,10 +87,9 @@ public sealed class DataPort : IDisposable
         return TouchBlock(context, inode, size / BlockBytes);
     }
 
-    /// <summary>Zeroes what lies past the end in the last block; after <see cref="TouchTail"/>, in a hold.</summary>
-    public void ClearTail(OperationContext context, in InodeHandle inode)
+    /// <summary>Zeroes the rest of the block that a size ends in; after <see cref="TouchTail"/>, in a hold.</summary>
+    public void ClearTail(OperationContext context, in InodeHandle inode, ulong size)
     {
-        ulong size = inode.Item.Size;
         ulong block = size / BlockBytes;
         if (size % BlockBytes == 0)
             return;
@@ -239,9 +249,8 @@ public sealed class DataPort : IDisposable
         ulong stamp;
         lock (_runner.Gate)
             stamp = Buffers.WriteStamp;
-        var bytes = memory.Memory[..FormatConstants.SmallBlockBytes];
-        var error = await Buffers.Device.ReadAsync(
-            (long)blkno * FormatConstants.SmallBlockBytes, bytes, cancellationToken);
+        var bytes = memory.Memory[..BlockBytes];
+        var error = await Buffers.Device.ReadAsync((long)blkno * BlockBytes, bytes, cancellationToken);
         lock (_runner.Gate)
         {
             // Another caller's change may have passed through the buffers meanwhile: then the block is read again.

@@ -47,22 +47,14 @@ public struct FallocateOperation(
             return false;
         }
 
-        if (context.Quota is not null)
-        {
-            if (!context.Quota.Check(
-                context, QuotaOp.Data, inode.Item.Proj, inode.Item.Uid, inode.Item.Gid, out error))
-            {
-                return false;
-            }
-
-            Error = error;
-            if (error != FsError.None)
-                return true;
-        }
-
+        if (!DataPort.CheckQuota(context, inode, out error))
+            return false;
+        Error = error;
+        if (error != FsError.None)
+            return true;
         ulong end = ((offset + length - 1) / BlockBytes) + 1;
         bool mayGrow = !keepsSize && offset + length > inode.Item.Size;
-        if (mayGrow && !data.TouchTail(context, inode))
+        if (mayGrow && !data.TouchTail(context, inode, inode.Item.Size))
             return false;
         if (!Plan(context, inode, end, out var plan, out ulong next))
             return false;
@@ -87,7 +79,7 @@ public struct FallocateOperation(
         ulong size = IsDone ? offset + length : next * BlockBytes;
         if (!keepsSize && size > inode.Item.Size)
         {
-            data.ClearTail(context, inode);
+            data.ClearTail(context, inode, inode.Item.Size);
             inode.Item.Size = size;
             inode.Item.DataVersion = inode.Item.DataVersion + 1;
             isChanged = true;
@@ -100,10 +92,8 @@ public struct FallocateOperation(
 
     private readonly FsError Check(in InodeItem item)
     {
-        if (InodeAccess.IsDirectory(item))
-            return FsError.IsDirectory;
-        if (!InodeAccess.IsRegular(item))
-            return FsError.Invalid;
+        if (InodeAccess.CheckRegular(item) is var error and not FsError.None)
+            return error;
         if (InodeAccess.IsRetained(item))
             return FsError.NotPermitted;
         return offset > long.MaxValue || length > long.MaxValue - offset ? FsError.FileTooLarge : FsError.None;

@@ -40,9 +40,7 @@ public struct ReadOperation(
         reads.Clear();
         if (!InodeAccess.Load(context, ino, LockMode.Read, out var inode, out var error))
             return false;
-        Error = error;
-        if (error == FsError.None && !InodeAccess.IsRegular(inode.Item))
-            Error = InodeAccess.IsDirectory(inode.Item) ? FsError.IsDirectory : FsError.Invalid;
+        Error = error != FsError.None ? error : InodeAccess.CheckRegular(inode.Item);
         ulong size = inode.Item.Size;
         if (Error != FsError.None || offset >= size || target.IsEmpty)
             return true;

@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Volume.Format;
@@ -82,19 +83,10 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
             }
         }
 
-        // Bytes behind the new end must not show when the file grows again; those behind the old one not now.
-        bool cutsBlock = size % BlockBytes != 0 && size < old;
-        ulong cut = size / BlockBytes;
-        if (data.Buffers.RoomChunks < 2)
-        {
-            context.Need(data.Buffers, releasesLocks: false);
-            return false;
-        }
-
-        if ((cutsBlock && !data.TouchBlock(context, inode, cut))
-            || (size > old && !data.TouchTail(context, inode))
-            || !FileExtents.Next(context, inode, cut, out bool isFound, out var extent)
-            || !FileExtents.Next(context, inode, (size + BlockBytes - 1) / BlockBytes, out bool hasMore, out _)
+        ulong tail = Math.Min(size, old);
+        ulong behind = (size + BlockBytes - 1) / BlockBytes;
+        if ((size != old && !data.TouchTail(context, inode, tail))
+            || !FileExtents.Next(context, inode, behind, out bool hasMore, out _)
             || !InodeAccess.Prepare(context, inode, changesData: true))
         {
             return false;
@@ -107,16 +99,12 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
             return hold == HoldResult.NoSpace;
         }
 
-        if (cutsBlock && isFound && extent.Start <= cut && extent.IsOnline)
+        if (size != old)
         {
-            data.Buffers.Dirty(extent.Blkno + (cut - extent.Start))[(int)(size % BlockBytes)..].Clear();
-            data.Buffers.Kick();
+            data.ClearTail(context, inode, tail);
+            inode.Item.DataVersion = inode.Item.DataVersion + 1;
         }
 
-        if (size > old)
-            data.ClearTail(context, inode);
-        if (size != old)
-            inode.Item.DataVersion = inode.Item.DataVersion + 1;
         inode.Item.Size = size;
         inode.Item.Mtime = inode.Item.Ctime = now;
         MustFinish = size <= old && hasMore;
@@ -129,10 +117,8 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
 
     private readonly FsError Check(in InodeItem item)
     {
-        if (InodeAccess.IsDirectory(item))
-            return FsError.IsDirectory;
-        if (!InodeAccess.IsRegular(item))
-            return FsError.Invalid;
+        if (InodeAccess.CheckRegular(item) is var error and not FsError.None)
+            return error;
         if (InodeAccess.IsRetained(item))
             return FsError.NotPermitted;
         return size > long.MaxValue ? FsError.FileTooLarge : FsError.None;

@@ -101,14 +101,10 @@ public struct WriteOperation : IOperation
             return false;
         }
 
-        if (_stagedVersion is null && context.Quota is not null)
+        if (_stagedVersion is null)
         {
-            if (!context.Quota.Check(
-                context, QuotaOp.Data, inode.Item.Proj, inode.Item.Uid, inode.Item.Gid, out error))
-            {
+            if (!DataPort.CheckQuota(context, inode, out error))
                 return false;
-            }
-
             Error = error;
             if (error != FsError.None)
                 return true;
@@ -126,7 +122,7 @@ public struct WriteOperation : IOperation
 
         bool leavesGap = Offset > inode.Item.Size;
         if (!FileExtents.Touch(context, inode, first, end) || !TouchEdges(context, inode, first, end)
-            || (leavesGap && !_data.TouchTail(context, inode)))
+            || (leavesGap && !_data.TouchTail(context, inode, inode.Item.Size)))
         {
             return false;
         }
@@ -157,10 +153,8 @@ public struct WriteOperation : IOperation
 
     private readonly FsError Check(in InodeItem item)
     {
-        if (InodeAccess.IsDirectory(item))
-            return FsError.IsDirectory;
-        if (!InodeAccess.IsRegular(item))
-            return FsError.Invalid;
+        if (InodeAccess.CheckRegular(item) is var error and not FsError.None)
+            return error;
         if (_stagedVersion is { } version)
         {
             ulong end = Offset + (ulong)_bytes.Length;
@@ -189,7 +183,7 @@ public struct WriteOperation : IOperation
         OperationContext context, InodeHandle inode, ulong first, ulong end, List<DataExtent> plan)
     {
         if (Offset > inode.Item.Size)
-            _data.ClearTail(context, inode);
+            _data.ClearTail(context, inode, inode.Item.Size);
         DataPort.Allocate(context, ref inode, plan);
         ulong block = first;
         int done = 0;

@@ -98,6 +98,15 @@ public static class InodeAccess
     /// <summary>True for a regular file.</summary>
     public static bool IsRegular(in InodeItem item) => (item.Mode & FileMode.TypeMask) == FileMode.Regular;
 
+    /// <summary>Checks that an inode has contents.</summary>
+    /// <returns>None for a regular file; IsDirectory; Invalid for everything else.</returns>
+    public static FsError CheckRegular(in InodeItem item)
+    {
+        if (IsRegular(item))
+            return FsError.None;
+        return IsDirectory(item) ? FsError.IsDirectory : FsError.Invalid;
+    }
+
     /// <summary>True for a directory.</summary>
     public static bool IsDirectory(in InodeItem item) => (item.Mode & FileMode.TypeMask) == FileMode.Directory;
 
