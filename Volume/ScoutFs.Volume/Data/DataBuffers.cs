@@ -51,9 +51,6 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
     /// <summary>Chunks that can be made dirty without waiting.</summary>
     public int RoomChunks => _pool.CapacityBlocks - _chunks.Count;
 
-    /// <summary>Bytes written to the device so far.</summary>
-    public long BytesWritten { get; private set; }
-
     /// <summary>Grows whenever blocks may have gone to the device and left: what was read before is outdated.</summary>
     public ulong WriteStamp { get; private set; }
 
@@ -303,8 +300,6 @@ public sealed class DataBuffers : IDataWriteback, IOperationNeed, IDisposable
     private async ValueTask<FsError> SubmitAsync(
         Queue<Task<FsError>> writes, ulong start, List<ReadOnlyMemory<byte>> vector, FsError result)
     {
-        foreach (var part in vector)
-            BytesWritten += part.Length;
         writes.Enqueue(_device.WriteAsync(
             (long)start * FormatConstants.SmallBlockBytes, vector, CancellationToken.None).AsTask());
         return writes.Count < MaxWrites ? result : Worse(result, await writes.Dequeue());

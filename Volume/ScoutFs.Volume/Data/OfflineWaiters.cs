@@ -45,9 +45,6 @@ public sealed class OfflineWaiters
     /// <summary>Creates the set, empty.</summary>
     public OfflineWaiters(Lock gate) => _gate = gate;
 
-    /// <summary>Operations that wait.</summary>
-    public int Count => _waiters.Count;
-
     /// <summary>Registers a waiter; it is the operation's need, which gives its locks back.</summary>
     public IOperationNeed Add(ulong ino, ulong block, DataWaitOp op)
     {

@@ -11,11 +11,7 @@ namespace ScoutFs.Volume.Data;
 /// <summary>How files get blocks (engine §8.3).</summary>
 /// <param name="PreallocBlocks">Most blocks allocated ahead, 1..2^52-1.</param>
 /// <param name="IsContiguousOnly">Only streams get blocks ahead; else aligned regions do.</param>
-public readonly record struct AllocationPolicy(ulong PreallocBlocks, bool IsContiguousOnly)
-{
-    /// <summary>The reference's defaults.</summary>
-    public static AllocationPolicy Default => new(2048, true);
-}
+public readonly record struct AllocationPolicy(ulong PreallocBlocks, bool IsContiguousOnly);
 
 /// <summary>Writes a piece of a file into buffers (engine §8.5).</summary>
 public struct WriteOperation : IOperation

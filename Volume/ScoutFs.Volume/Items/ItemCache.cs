@@ -75,14 +75,6 @@ public sealed class ItemCache
         return ItemLookup.Found;
     }
 
-    /// <summary>A value to be changed in place by the caller, who has made the item dirty before.</summary>
-    public Span<byte> Edit(in ItemKey key)
-    {
-        bool isFound = TryLocate(key, out var page, out int index);
-        Invariant.Require(isFound && page.Slots[index].Key == key && page.Slots[index].Has(ItemState.Dirty));
-        return page.Value(index);
-    }
-
     /// <summary>Finds the first item from a key on.</summary>
     /// <param name="from">First key.</param>
     /// <param name="last">Last key, inclusive.</param>
@@ -226,26 +218,6 @@ public sealed class ItemCache
 
         if (TryLocate(start, out var after, out int position))
             after.Slots[position].State &= ~ItemState.GapKnown;
-    }
-
-    /// <summary>True when the range has a dirty entry.</summary>
-    public bool HasDirty(in ItemKey start, in ItemKey end)
-    {
-        if (!TryLocate(start, out var page, out int index))
-            return false;
-        while (true)
-        {
-            if (page.Slots[index].Key > end)
-                return false;
-            if (page.Slots[index].Has(ItemState.Dirty))
-                return true;
-            if (++index < page.Count)
-                continue;
-            if (page.Next is null)
-                return false;
-            page = page.Next;
-            index = 0;
-        }
     }
 
     /// <summary>

@@ -72,13 +72,6 @@ public sealed class OpenInodes
         }
     }
 
-    /// <summary>True while the inode is in use.</summary>
-    public bool IsOpen(ulong ino)
-    {
-        lock (_gate)
-            return _counts.ContainsKey(ino);
-    }
-
     /// <summary>Sets the bits of a group's inodes in use.</summary>
     public void Read(ulong group, Span<byte> bits)
     {

@@ -14,12 +14,11 @@ namespace ScoutFs.Volume.Transactions;
 
 /// <summary>The commit (engine §5.4), step by step.</summary>
 /// <remarks>
-/// <para>1. Hold writers off and let those that wait finish. 2. Start writing file data. 3. Sort dirty items, srch
-/// entries and free extents into the log's blocks. 4. Write these blocks. 5. Flush both devices. 6. The leader's
-/// commit:
-/// from its super block write on, the transaction exists. 7. Items become clean. 8. Open the next transaction.</para>
-/// <para>Step 3 happens once: it is remembered in the blocks and the log record, so that repeating 4 to 6 after an
-/// error never adds a delta twice. 8 alone is repeated when it alone failed. An error in step 3 cannot be repaired:
+/// <para>1. Hold writers off and let a fetch of data extents finish. 2. Sort dirty items, srch entries and free extents
+/// into the log's blocks. 3. Write file data and these blocks. 4. Flush both devices. 5. The leader's commit: from its
+/// super block write on, the transaction exists. 6. Items become clean. 7. Open the next transaction.</para>
+/// <para>Step 2 happens once: it is remembered in the blocks and the log record, so that repeating 3 to 5 after an
+/// error never adds a delta twice. 7 alone is repeated when it alone failed. An error in step 2 cannot be repaired:
 /// it isolates the mount, and its last committed transaction stands.</para>
 /// </remarks>
 public sealed partial class Transaction
@@ -61,32 +60,28 @@ public sealed partial class Transaction
                     return FsError.Isolated;
                 if (_dataSpace.FreeBlocks >= DataSpace.EnoughBlocks)
                     return FsError.None;
-                running = _taking ??= TakeDataOnceAsync();
+
+                // One at a time, and never beside a commit, which waits for it.
+                running = _taking ??= TakeOnceAsync();
             }
         }
 
-        return await running.OrCancelledAsync(cancellationToken);
+        var error = await running.OrCancelledAsync(cancellationToken);
+        return error == FsError.WouldBlock ? await CommitAsync(cancellationToken) : error;
     }
 
-    // One at a time, and never beside a commit, which waits for it.
-    private Task<FsError>? _taking;
-
-    private async Task<FsError> TakeDataOnceAsync()
+    private async Task<FsError> TakeOnceAsync()
     {
-        lock (_gate)
-            _holders++;
         await Task.Yield();
-        var error = await TakePieceAsync();
-        bool mustCommit = error == FsError.WouldBlock;
-        lock (_gate)
+        try
         {
-            _taking = null;
-            Leave();
+            return await TakePieceAsync();
         }
-
-        if (mustCommit)
-            error = await CommitAsync(CancellationToken.None);
-        return error;
+        finally
+        {
+            lock (_gate)
+                _taking = null;
+        }
     }
 
     // NoSpace; WouldBlock: a commit would bring more.
@@ -149,19 +144,13 @@ public sealed partial class Transaction
     private async Task<FsError> RunCommitAsync()
     {
         IsCommitting = true;
-        Task? drained = null;
-        if (_holders > 0)
-        {
-            _drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            drained = _drained.Task;
-        }
-
+        var taking = _taking;
         await Task.Yield();
         FsError error;
         try
         {
-            if (drained is not null)
-                await drained;
+            if (taking is not null)
+                _ = await taking;
             error = await CommitStepsAsync();
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -174,7 +163,6 @@ public sealed partial class Transaction
         {
             IsCommitting = false;
             _running = null;
-            _drained = null;
             CommitCount++;
         }
 

@@ -13,8 +13,8 @@ namespace ScoutFs.Volume.Transactions;
 /// <summary>The one open transaction of a mount (engine §5).</summary>
 /// <remarks>
 /// <para>It collects the dirty items of the item cache, srch entries, data extents taken and freed, and file data.
-/// Changes are made by attempts under the gate (<see cref="TryHold"/>), so a commit never meets a half done one; work
-/// that must keep the transaction open across a wait enters it (<see cref="Enter"/>).</para>
+/// Changes are made by attempts under the gate (<see cref="TryHold"/>), so a commit never meets a half done one. All
+/// that it waits for is a fetch of free data extents under way.</para>
 /// <para>Until the commit nothing but the free data extents touches metadata blocks: the commit itself sorts the dirty
 /// items into the mount's log tree. So all copy-on-write happens in one place, one after the other.</para>
 /// <para><b>Thread rule.</b> Members are called with the gate held unless they say otherwise. The commit runs alone:
@@ -48,9 +48,8 @@ public sealed partial class Transaction : IDisposable
     // What the leader handed out, and what the commit will hand back.
     private LogTrees _log;
     private ListAllocator? _allocator;
-    private int _holders;
-    private TaskCompletionSource? _drained;
     private Task<FsError>? _running;
+    private Task<FsError>? _taking;
 
     /// <summary>Creates a transaction that is not open yet.</summary>
     public Transaction(
@@ -95,9 +94,6 @@ public sealed partial class Transaction : IDisposable
     /// <summary>Free data blocks to allocate from.</summary>
     public DataSpace DataSpace => _dataSpace;
 
-    /// <summary>Number of the open log tree.</summary>
-    public ulong LogNr => _log.Nr;
-
     /// <summary>Called once, without the gate, when the mount is isolated.</summary>
     public Action? OnIsolated { get; set; }
 
@@ -128,17 +124,6 @@ public sealed partial class Transaction : IDisposable
         return IsClean ? HoldResult.NoSpace : HoldResult.Again;
     }
 
-    /// <summary>Keeps the transaction open until <see cref="Leave"/>; after a hold, for work that waits.</summary>
-    public void Enter() => _holders++;
-
-    /// <summary>Ends <see cref="Enter"/>.</summary>
-    public void Leave()
-    {
-        Invariant.Require(_holders > 0);
-        if (--_holders == 0)
-            _ = _drained?.TrySetResult();
-    }
-
     /// <summary>Notes an entry for the srch log; entries toggle, so a removal is noted the same way.</summary>
     public void AddSrchEntry(in SrchEntry entry) => _srchEntries.Add(entry);
 
@@ -163,7 +148,6 @@ public sealed partial class Transaction : IDisposable
                 return;
             IsIsolated = true;
             IsolationReason = reason;
-            _ = _drained?.TrySetResult();
         }
 
         OnIsolated?.Invoke();
