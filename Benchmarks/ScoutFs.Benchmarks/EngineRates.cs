@@ -23,8 +23,8 @@ internal static class EngineRates
     {
         int files = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 200_000;
         int perDirectory = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 10_000;
-        var (meta, data) = await DirectNode.FormatAsync(1_000_000, 30_000_000);
-        var node = await DirectNode.StartAsync(meta, data);
+        var (meta, data) = await TestNode.FormatAsync(1_000_000, 30_000_000);
+        var node = await TestNode.StartAsync(meta, data);
         var fs = node.Fs;
         var names = new byte[files][];
         var directories = new ulong[((files - 1) / perDirectory) + 1];

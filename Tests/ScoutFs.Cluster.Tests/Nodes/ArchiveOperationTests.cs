@@ -1,47 +1,17 @@
 using System;
 using System.Linq;
-using System.Text;
-using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Testing.Nodes;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Mounting;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>Release, stage, punch, restore, fallocate and seek (engine §8; acceptance rows of engine §15).</summary>
-internal sealed class ArchiveOperationTests
+internal sealed class ArchiveOperationTests : MountedFixture
 {
     private const ulong Block = 4096;
-    private static readonly CancellationToken None = CancellationToken.None;
-
-    private IBlockDevice _meta = null!;
-    private IBlockDevice _data = null!;
-    private DirectNode _node = null!;
-
-    private FileSystem Fs => _node.Fs;
-
-    [SetUp]
-    public async Task MountAsync()
-    {
-        (_meta, _data) = await DirectNode.FormatAsync();
-        _node = await DirectNode.StartAsync(_meta, _data);
-    }
-
-    [TearDown]
-    public async Task UnmountAndCheckAsync()
-    {
-        await _node.UnmountAsync();
-        var report = await VolumeChecker.CheckAsync(_meta, _data, new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
-        await _data.DisposeAsync();
-        await _meta.DisposeAsync();
-    }
 
     [Test]
     public async Task BlockCounts_ThroughWriteReleaseStageTruncate_AreTheReferences()
@@ -111,7 +81,7 @@ internal sealed class ArchiveOperationTests
         Assert.That(Fs.FailWaiting(ino, 0, 10, DataWaitOp.Read, FsError.Io), Is.Zero);
         Assert.That(Fs.FailWaiting(ino, 0, 10, DataWaitOp.Write, FsError.Io), Is.EqualTo(1));
         Assert.That(await writing, Is.EqualTo((FsError.Io, 0)));
-        Assert.That(_node.Mount.Locks.CountUsers(), Is.Zero);
+        Assert.That(Node.Mount.Locks.CountUsers(), Is.Zero);
     }
 
     [Test]
@@ -214,8 +184,6 @@ internal sealed class ArchiveOperationTests
         Assert.That((await Fs.RestoreAsync(ino, clear, None)).Error, Is.EqualTo(FsError.None));
         Assert.That(await Fs.UnlinkAsync(1, Name("f"), false, None), Is.EqualTo(FsError.None));
     }
-
-    private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
 
     private static byte[] Random(int count)
     {

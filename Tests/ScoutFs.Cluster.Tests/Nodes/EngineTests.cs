@@ -5,11 +5,9 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Testing.Nodes;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
@@ -22,8 +20,8 @@ internal sealed class EngineTests
     [Test]
     public async Task Files_AfterRemount_AreAllThere()
     {
-        var (meta, data) = await DirectNode.FormatAsync();
-        var node = await DirectNode.StartAsync(meta, data);
+        var (meta, data) = await TestNode.FormatAsync();
+        var node = await TestNode.StartAsync(meta, data);
         var (error, directory, _) = await node.Fs.CreateAsync(
             1, Name("dir"), FileMode.Directory | 0x1ed, 0, default, default, None);
         Assert.That(error, Is.EqualTo(FsError.None));
@@ -39,9 +37,9 @@ internal sealed class EngineTests
         }
 
         await node.UnmountAsync();
-        await CheckAsync(meta, data);
+        await MountedFixture.CheckAsync(meta, data);
 
-        node = await DirectNode.StartAsync(meta, data, seed: 2);
+        node = await TestNode.StartAsync(meta, data, seed: 2);
         (error, ulong found, _) = await node.Fs.LookupAsync(directory, Name("file57"), None);
         Assert.That(error, Is.EqualTo(FsError.None));
         byte[] read = new byte[contents.Length + 500];
@@ -55,16 +53,15 @@ internal sealed class EngineTests
             Assert.That(await node.Fs.UnlinkAsync(directory, entry.Name, false, None), Is.EqualTo(FsError.None));
         Assert.That(await node.Fs.UnlinkAsync(1, Name("dir"), true, None), Is.EqualTo(FsError.None));
         await node.UnmountAsync();
-        var report = await CheckAsync(meta, data);
-        Assert.That(report, Is.Not.Null);
+        await MountedFixture.CheckAsync(meta, data);
     }
 
     [Test]
     public async Task Commit_WhileOthersReadIntoASmallCache_KeepsItsOrder()
     {
-        var (meta, data) = await DirectNode.FormatAsync();
+        var (meta, data) = await TestNode.FormatAsync();
         var options = new MountOptions { ItemCacheBytes = 1 << 20 };
-        var node = await DirectNode.StartAsync(meta, data, options: options);
+        var node = await TestNode.StartAsync(meta, data, options: options);
         bool isDone = false;
         int made = 0;
         var reader = Task.Run(async () =>
@@ -92,14 +89,14 @@ internal sealed class EngineTests
         Volatile.Write(ref isDone, true);
         await reader;
         await node.UnmountAsync();
-        await CheckAsync(meta, data);
+        await MountedFixture.CheckAsync(meta, data);
     }
 
     [Test]
     public async Task Write_LargerThanTheSpaceInMemory_FetchesMoreAtOnce()
     {
-        var (meta, data) = await DirectNode.FormatAsync();
-        var node = await DirectNode.StartAsync(meta, data);
+        var (meta, data) = await TestNode.FormatAsync();
+        var node = await TestNode.StartAsync(meta, data);
         var (_, ino, _) = await node.Fs.CreateAsync(
             1, Name("f"), FileMode.Regular | 0x1a4, 0, default, default, None);
         Assert.That(
@@ -115,15 +112,8 @@ internal sealed class EngineTests
             Is.EqualTo((FsError.None, bytes.Length)));
         Assert.That(node.Mount.Transaction.CommitCount, Is.EqualTo(commits));
         await node.UnmountAsync();
-        await CheckAsync(meta, data);
+        await MountedFixture.CheckAsync(meta, data);
     }
 
     private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
-
-    private static async Task<CheckReport> CheckAsync(IBlockDevice meta, IBlockDevice data)
-    {
-        var report = await VolumeChecker.CheckAsync(meta, data, new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
-        return report;
-    }
 }

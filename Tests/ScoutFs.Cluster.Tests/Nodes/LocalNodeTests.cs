@@ -1,5 +1,4 @@
 using System;
-using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
@@ -9,7 +8,6 @@ using ScoutFs.Cluster.Quorum;
 using ScoutFs.Testing.Nodes;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
@@ -23,14 +21,14 @@ internal sealed class LocalNodeTests
     [Test]
     public async Task Node_AfterCleanUnmount_LeavesNothingBehind()
     {
-        var (meta, data) = await DirectNode.FormatAsync();
+        var (meta, data) = await TestNode.FormatAsync();
         var node = await StartAsync(meta, data, Quick, 1);
         await CreateAsync(node, "kept");
         Assert.That(await node.UnmountAsync(), Is.EqualTo(FsError.None));
         await node.DisposeAsync();
         var (inspected, use) = await VolumeClaim.InspectAsync(meta, None);
         Assert.That((inspected, use!.IsInUse), Is.EqualTo((FsError.None, false)));
-        await CheckAsync(meta, data);
+        await MountedFixture.CheckAsync(meta, data);
 
         node = await StartAsync(meta, data, Quick, 2);
         var (error, _, _) = await node.Fs.LookupAsync(1, Encoding.UTF8.GetBytes("kept"), None);
@@ -42,7 +40,7 @@ internal sealed class LocalNodeTests
     [Test]
     public async Task Node_OfACrashedVolume_IsRefusedUntilTheDeadAreConfirmed()
     {
-        var (meta, data) = await DirectNode.FormatAsync();
+        var (meta, data) = await TestNode.FormatAsync();
         var node = await StartAsync(meta, data, Quick, 1);
         await CreateAsync(node, "synced");
         Assert.That(await node.Fs.SyncAsync(None), Is.EqualTo(FsError.None));
@@ -60,7 +58,7 @@ internal sealed class LocalNodeTests
         Assert.That((found, lost), Is.EqualTo((FsError.None, FsError.NotFound)));
         Assert.That(await node.UnmountAsync(), Is.EqualTo(FsError.None));
         await node.DisposeAsync();
-        await CheckAsync(meta, data);
+        await MountedFixture.CheckAsync(meta, data);
     }
 
     private static async Task<LocalNode> StartAsync(
@@ -77,11 +75,5 @@ internal sealed class LocalNodeTests
         var (error, _, _) = await node.Fs.CreateAsync(
             1, Encoding.UTF8.GetBytes(name), FileMode.Regular | 0x1a4, 0, default, default, None);
         Assert.That(error, Is.EqualTo(FsError.None));
-    }
-
-    private static async Task CheckAsync(IBlockDevice meta, IBlockDevice data)
-    {
-        var report = await VolumeChecker.CheckAsync(meta, data, new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
     }
 }

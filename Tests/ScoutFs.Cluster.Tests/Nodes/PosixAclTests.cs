@@ -2,48 +2,19 @@ using System;
 using System.Buffers.Binary;
 using System.Linq;
 using System.Text;
-using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Testing.Nodes;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
-using ScoutFs.Volume.Mounting;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>POSIX ACLs: inheritance, chmod, folding (archive §10.6; acceptance row basic-acl-consistency).</summary>
-internal sealed class PosixAclTests
+internal sealed class PosixAclTests : MountedFixture
 {
-    private static readonly CancellationToken None = CancellationToken.None;
     private static readonly byte[] Access = PosixAcl.AccessName.ToArray();
     private static readonly byte[] Default = PosixAcl.DefaultName.ToArray();
-
-    private IBlockDevice _meta = null!;
-    private IBlockDevice _data = null!;
-    private DirectNode _node = null!;
-
-    private FileSystem Fs => _node.Fs;
-
-    [SetUp]
-    public async Task MountAsync()
-    {
-        (_meta, _data) = await DirectNode.FormatAsync();
-        _node = await DirectNode.StartAsync(_meta, _data);
-    }
-
-    [TearDown]
-    public async Task UnmountAndCheckAsync()
-    {
-        await _node.UnmountAsync();
-        var report = await VolumeChecker.CheckAsync(_meta, _data, new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
-        await _data.DisposeAsync();
-        await _meta.DisposeAsync();
-    }
 
     [Test]
     public async Task DefaultAcl_OfADirectory_IsInheritedInsteadOfTheUmask()

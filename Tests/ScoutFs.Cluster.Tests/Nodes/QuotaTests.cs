@@ -1,46 +1,15 @@
-using System.Linq;
 using System.Text;
-using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Testing.Nodes;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
-using ScoutFs.Volume.Mounting;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>Quota rules (archive §10.8).</summary>
-internal sealed class QuotaTests
+internal sealed class QuotaTests : MountedFixture
 {
-    private static readonly CancellationToken None = CancellationToken.None;
-
-    private IBlockDevice _meta = null!;
-    private IBlockDevice _data = null!;
-    private DirectNode _node = null!;
-
-    private FileSystem Fs => _node.Fs;
-
-    [SetUp]
-    public async Task MountAsync()
-    {
-        (_meta, _data) = await DirectNode.FormatAsync();
-        _node = await DirectNode.StartAsync(_meta, _data);
-    }
-
-    [TearDown]
-    public async Task UnmountAndCheckAsync()
-    {
-        await _node.UnmountAsync();
-        var report = await VolumeChecker.CheckAsync(_meta, _data, new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(finding => finding.ToString()), Is.Empty);
-        await _data.DisposeAsync();
-        await _meta.DisposeAsync();
-    }
-
     [Test]
     public async Task Create_AtTheLimitOfTheWinningRule_IsRefused()
     {

@@ -1,8 +1,6 @@
 using System;
-using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using NUnit.Framework;
 using ScoutFs.Testing.Model;
 using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
@@ -45,15 +43,15 @@ internal sealed class SimNode
 
     public Prng Prng { get; }
 
-    public DirectNode Node { get; private set; } = null!;
+    public TestNode Node { get; private set; } = null!;
 
     public ulong TraceHash => _scheduler.TraceHash;
 
     public void Run(Func<Task> main) => _scheduler.Run(main);
 
-    public async Task FormatAsync() => await DirectNode.FormatAsync(Open(_meta), Open(_data));
+    public async Task FormatAsync() => await TestNode.FormatAsync(Open(_meta), Open(_data));
 
-    public async Task MountAsync() => Node = await DirectNode.StartAsync(
+    public async Task MountAsync() => Node = await TestNode.StartAsync(
         Open(_meta), Open(_data), Prng.NextUInt64() + ++_mounts, _options, _time);
 
     // Time goes on, others get their turn.
@@ -64,8 +62,7 @@ internal sealed class SimNode
     public async Task UnmountAsync()
     {
         await Node.UnmountAsync();
-        var report = await VolumeChecker.CheckAsync(Open(_meta), Open(_data), new CheckOptions(), null, None);
-        Assert.That(report.Findings.Select(static finding => finding.ToString()), Is.Empty);
+        await MountedFixture.CheckAsync(Open(_meta), Open(_data));
     }
 
     public async Task<ModelState> ReadAsync()
