@@ -47,7 +47,7 @@ public sealed class AllocatorModelTests
             _prng = new Prng(seed);
             _cache = new BlockCache(_device, 64, Fsid, MetaBlocks, BtreeShape.Verify);
             _writer = new BlockWriter(_device, 2000, Fsid, _prng.Fork("blocks"));
-            WriteFirstList();
+            _avail = BlockPlaces.WriteFirstList(_device, Fsid, PoolBlocks);
         }
 
         public async Task RunTransactionAsync(int changes)
@@ -128,75 +128,11 @@ public sealed class AllocatorModelTests
         // Every block of the pool is in exactly one place: a list's entry, a list block or the tree.
         private async Task CheckListsAsync()
         {
-            var places = new List<ulong>();
-            await CollectListAsync(_avail, places);
-            await CollectListAsync(_freed, places);
-            await CollectTreeAsync(_root.Root.Ref, _root.Root.Height - 1, places);
-            Assert.That(places.Distinct().Count(), Is.EqualTo(places.Count), "no block twice");
-            Assert.That(places, Has.Count.EqualTo(PoolBlocks + 1), "no block lost");
-        }
-
-        private async Task CollectListAsync(AllocListHead head, List<ulong> places)
-        {
-            ulong total = 0;
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            for (var blockRef = head.Ref; !blockRef.IsNone; blockRef = Disk.Ref<AllocListBlock>(block).Next)
-            {
-                await ReadAsync(blockRef, BlockMagic.AllocList, block);
-                places.Add(blockRef.Blkno);
-                var list = Disk.Ref<AllocListBlock>(block);
-                for (uint i = 0; i < list.Nr; i++)
-                    places.Add(ListAllocator.Entries(block)[(int)(list.Start + i)]);
-                total += list.Nr;
-            }
-
-            Assert.That(head.TotalNr.Value, Is.EqualTo(total));
-        }
-
-        private async Task CollectTreeAsync(BlockRef blockRef, int level, List<ulong> places)
-        {
-            if (level < 0)
-                return;
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            await ReadAsync(blockRef, BlockMagic.Btree, block);
-            places.Add(blockRef.Blkno);
-            if (level == 0)
-                return;
-            foreach (var child in Children(block))
-                await CollectTreeAsync(child, level - 1, places);
-        }
-
-        private static List<BlockRef> Children(byte[] bytes)
-        {
-            var block = new BtreeBlock(bytes);
-            var children = new List<BlockRef>();
-            for (int offset = block.First(); offset != 0; offset = block.Next(offset))
-                children.Add(Disk.Ref<BlockRef>(block.Value(block.Item(offset))));
-            return children;
-        }
-
-        private async Task ReadAsync(BlockRef blockRef, BlockMagic magic, byte[] block)
-        {
-            _ = await _device.ReadAsync(
-                (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), block, CancellationToken.None);
-            Assert.That(BlockCache.VerifyHeader(block, blockRef, magic, Fsid).IsFound, Is.False);
-        }
-
-        private void WriteFirstList()
-        {
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            ref var list = ref Disk.Ref<AllocListBlock>(block.AsSpan());
-            list.Header.Magic = (uint)BlockMagic.AllocList;
-            list.Header.Fsid = Fsid;
-            list.Header.Seq = 1;
-            list.Header.Blkno = 2;
-            list.Nr = PoolBlocks;
-            for (int i = 0; i < PoolBlocks; i++)
-                ListAllocator.Entries(block)[i] = 3 + (ulong)i;
-            list.Header.Crc = Crc32C.Compute(block.AsSpan(4));
-            var write = _device.WriteAsync(2 * FormatConstants.LargeBlockBytes, block, CancellationToken.None);
-            Invariant.Require(write.IsCompletedSuccessfully);
-            _avail = new AllocListHead { Ref = new BlockRef(2, 1), TotalNr = PoolBlocks, FirstNr = PoolBlocks };
+            var places = new BlockPlaces(_device, Fsid);
+            await places.AddListAsync(_avail);
+            await places.AddListAsync(_freed);
+            await places.AddTreeAsync(_root.Root);
+            places.AssertEachOnce(PoolBlocks + 1);
         }
     }
 }

@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
@@ -53,7 +52,7 @@ public sealed class ListTransferModelTests
             _prng = new Prng(seed);
             _cache = new BlockCache(_device, 64, Fsid, MetaBlocks, BtreeShape.Verify);
             _writer = new BlockWriter(_device, 2000, Fsid, _prng.Fork("blocks"));
-            WriteFirstList();
+            _avail = BlockPlaces.WriteFirstList(_device, Fsid, PoolBlocks);
             _countBlocks = PoolBlocks + 1;
         }
 
@@ -182,10 +181,10 @@ public sealed class ListTransferModelTests
 
         private async Task CheckPlacesAsync()
         {
-            var places = new List<ulong>();
+            var places = new BlockPlaces(_device, Fsid);
             foreach (var head in _lists.Append(_avail).Append(_freed).Append(_idleAvail).Append(_idleFreed))
-                await CollectListAsync(head, places);
-            await CollectTreeAsync(_root.Root.Ref, _root.Root.Height - 1, places);
+                await places.AddListAsync(head);
+            await places.AddTreeAsync(_root.Root);
             ulong free = 0;
             using var cursor = new BtreeCursor(_cache);
             cursor.SetRoot(_root.Root);
@@ -200,73 +199,7 @@ public sealed class ListTransferModelTests
             }
 
             Assert.That(_root.TotalLen.Value, Is.EqualTo(free));
-            Assert.That(places.Distinct().Count(), Is.EqualTo(places.Count), "no block twice");
-            Assert.That(places, Has.Count.EqualTo(_countBlocks), "no block lost");
-        }
-
-        private async Task CollectListAsync(AllocListHead head, List<ulong> places)
-        {
-            ulong total = 0;
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            for (var blockRef = head.Ref; !blockRef.IsNone; blockRef = Disk.Ref<AllocListBlock>(block).Next)
-            {
-                await ReadAsync(blockRef, BlockMagic.AllocList, block);
-                places.Add(blockRef.Blkno);
-                var list = Disk.Ref<AllocListBlock>(block);
-                for (uint i = 0; i < list.Nr; i++)
-                    places.Add(ListAllocator.Entries(block)[(int)(list.Start + i)]);
-                if (total == 0 && blockRef.SameAs(head.Ref))
-                    Assert.That(list.Nr.Value, Is.EqualTo(head.FirstNr.Value));
-                total += list.Nr;
-            }
-
-            Assert.That(head.TotalNr.Value, Is.EqualTo(total));
-        }
-
-        private async Task CollectTreeAsync(BlockRef blockRef, int level, List<ulong> places)
-        {
-            if (level < 0)
-                return;
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            await ReadAsync(blockRef, BlockMagic.Btree, block);
-            places.Add(blockRef.Blkno);
-            if (level == 0)
-                return;
-            foreach (var child in Children(block))
-                await CollectTreeAsync(child, level - 1, places);
-        }
-
-        private static List<BlockRef> Children(byte[] bytes)
-        {
-            var block = new BtreeBlock(bytes);
-            var children = new List<BlockRef>();
-            for (int offset = block.First(); offset != 0; offset = block.Next(offset))
-                children.Add(Disk.Ref<BlockRef>(block.Value(block.Item(offset))));
-            return children;
-        }
-
-        private async Task ReadAsync(BlockRef blockRef, BlockMagic magic, byte[] block)
-        {
-            _ = await _device.ReadAsync(
-                (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), block, CancellationToken.None);
-            Assert.That(BlockCache.VerifyHeader(block, blockRef, magic, Fsid).IsFound, Is.False);
-        }
-
-        private void WriteFirstList()
-        {
-            var block = new byte[FormatConstants.LargeBlockBytes];
-            ref var list = ref Disk.Ref<AllocListBlock>(block.AsSpan());
-            list.Header.Magic = (uint)BlockMagic.AllocList;
-            list.Header.Fsid = Fsid;
-            list.Header.Seq = 1;
-            list.Header.Blkno = 2;
-            list.Nr = PoolBlocks;
-            for (int i = 0; i < PoolBlocks; i++)
-                ListAllocator.Entries(block)[i] = 3 + (ulong)i;
-            list.Header.Crc = Crc32C.Compute(block.AsSpan(4));
-            var write = _device.WriteAsync(2 * FormatConstants.LargeBlockBytes, block, CancellationToken.None);
-            Invariant.Require(write.IsCompletedSuccessfully);
-            _avail = new AllocListHead { Ref = new BlockRef(2, 1), TotalNr = PoolBlocks, FirstNr = PoolBlocks };
+            places.AssertEachOnce(_countBlocks);
         }
     }
 }
