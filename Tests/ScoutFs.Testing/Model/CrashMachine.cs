@@ -185,7 +185,6 @@ public sealed class CrashMachine
             var model = new ModelFs(_machine._emptyState!);
             var judge = new CrashJudge(model.State);
             CaptureCrashes(world, judge, "work", depth: 0, _options.CutPerMille);
-            faults.FailPerMillion = _options.FailPerMillion;
             string? failure = scheduler.Run(() => WorkAsync(world, model, judge));
             TraceHash = scheduler.TraceHash;
             return failure;
@@ -231,6 +230,9 @@ public sealed class CrashMachine
             var workload = new Workload(_prng.Fork("work"), _options.Profile);
             var pauses = _prng.Fork("pauses");
             var target = await _machine._subject.MountAsync(world);
+
+            // Mounting may give up when a device fails; working must not.
+            world.Faults.FailPerMillion = _options.FailPerMillion;
             var runner = new FsRunner(target, model, () => TimeOf(world.Time), judge)
             {
                 MayFail = _options.FailPerMillion > 0,
