@@ -31,8 +31,8 @@ internal sealed class EngineSoakTests
     {
         var time = new StandingTime();
         var prng = new Prng(99);
-        var (meta, data) = await DirectNode.FormatAsync();
-        var node = await DirectNode.StartAsync(meta, data, 1, new MountOptions(), time);
+        var (meta, data) = await TestNode.FormatAsync();
+        var node = await TestNode.StartAsync(meta, data, 1, new MountOptions(), time);
         var callers = new List<ModelCaller>();
         for (int i = 0; i < Callers; i++)
         {
@@ -62,7 +62,7 @@ internal sealed class EngineSoakTests
                 CultureInfo.InvariantCulture,
                 $"{callers.Sum(static caller => caller.Done)} operations in {clock.Elapsed.TotalSeconds:f0} s"));
             time.GoOn();
-            node = await DirectNode.StartAsync(meta, data, (ulong)round + 2, new MountOptions(), time);
+            node = await TestNode.StartAsync(meta, data, (ulong)round + 2, new MountOptions(), time);
             foreach (var caller in callers)
                 caller.Driver.Fs = node.Fs;
         }
