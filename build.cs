@@ -26,7 +26,7 @@ const string Help = """
       format-check  fail when `format` would change something
       format-doc    make the tables of docs/FORMAT.md anew from the sources
       bench         run benchmarks; arguments go to BenchmarkDotNet: bench --filter *Crc*
-      soak          simulate power cuts until one is fatal; arguments go to it: soak crash --seeds 1-100
+      soak          simulate until a seed fails; arguments go to it: soak crash --seeds 1-100
       wine          run the unit tests built for Windows, under Wine when not on Windows
       pack          publish the command line for win-x64 and linux-x64 into artifacts/pack
       help          this list

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Threading;
 using ScoutFs.Testing.Model;
+using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
 
 namespace ScoutFs.Soak;
@@ -14,11 +15,12 @@ internal static class Program
     private const string Help = """
         soak [MACHINE] [--seeds FIRST[-LAST]] [--ops N] [--crashes N] [--threads N]
 
-          MACHINE      crash   cut the power at every write (the default)
-                       slow    the same on slow disks whose operations fail now and then
-                       model   compare every answer with the model, four callers, no crashes
+          MACHINE      crash    cut the power at every write (the default)
+                       slow     the same on slow disks whose operations fail now and then
+                       model    compare every answer with the model, four callers, no crashes
+                       threads  the same with callers on threads, twenty mounts: does not repeat
           --seeds      seeds to run; one repeats a single run; default 1-
-          --ops        operations of a run
+          --ops        operations of a run; of each caller for `model`
           --crashes    stop after this many crashes
           --threads    runs at a time; default: processors
 
@@ -62,7 +64,8 @@ internal static class Program
         {
             Console.Error.WriteLine($"Seed {failure.Seed} failed: {failure.Failure}");
             Console.Error.WriteLine(
-                $"Again: dotnet run build.cs soak {arguments.Machine} --seeds {failure.Seed} --ops {arguments.Ops}");
+                $"Again: dotnet run build.cs soak {arguments.Machine} --seeds {failure.Seed} "
+                + $"--ops {arguments.CountOps}");
         }
 
         return failures.Count == 0 ? 0 : 1;
@@ -114,7 +117,9 @@ internal static class Program
 
         public ulong Last { get; private init; } = ulong.MaxValue - 1;
 
-        public int Ops { get; private init; } = 150;
+        public int? Ops { get; private init; }
+
+        public int CountOps => Ops ?? (Machine is "threads" ? 20_000 : 150);
 
         public long Crashes { get; private init; } = long.MaxValue;
 
@@ -125,7 +130,7 @@ internal static class Program
             var parsed = new Arguments();
             for (int i = 0; i < args.Length; i++)
             {
-                if (args[i] is "crash" or "slow" or "model")
+                if (args[i] is "crash" or "slow" or "model" or "threads")
                     parsed = parsed with { Machine = args[i] };
                 else if (i + 1 == args.Length || parsed.With(args[i], args[++i]) is not { } changed)
                     return null;
@@ -139,16 +144,33 @@ internal static class Program
         public Func<ulong, CrashResult> CreateMachine()
         {
             var subject = new VolumeSubject();
-            if (Machine == "model")
+            var crash = new CrashOptions { CountOperations = CountOps };
+            switch (Machine)
             {
-                var model = new ModelOptions { CountOperations = Ops, CountCallers = 4, Latency = SimLatency.Usual };
-                return new ModelMachine(subject, model).Run;
+                case "slow":
+                    crash = crash with { Latency = SimLatency.Usual, FailPerMillion = 10_000 };
+                    return new CrashMachine(subject, crash).Run;
+                case "model":
+                    var model = new ModelOptions
+                    {
+                        CountOperations = CountOps,
+                        CountCallers = 4,
+                        Latency = SimLatency.Usual,
+                    };
+                    return new ModelMachine(subject, model).Run;
+                case "threads":
+                    var watch = Stopwatch.StartNew();
+                    var threads = new ThreadsOptions
+                    {
+                        CountOperations = CountOps,
+                        OnUnmounted = done => Console.WriteLine(string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{watch.Elapsed.TotalSeconds:f0} s: {done} operations of this run, checked clean")),
+                    };
+                    return new ThreadsMachine(threads).Run;
+                default:
+                    return new CrashMachine(subject, crash).Run;
             }
-
-            var options = new CrashOptions { CountOperations = Ops };
-            if (Machine == "slow")
-                options = options with { Latency = SimLatency.Usual, FailPerMillion = 10_000 };
-            return new CrashMachine(subject, options).Run;
         }
 
         private Arguments? With(string option, string value)

@@ -5,6 +5,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Testing.Model;
+using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;

@@ -4,14 +4,13 @@ using System.Collections.Immutable;
 using System.Linq;
 using System.Threading.Tasks;
 using ScoutFs.Testing.Model;
-using ScoutFs.Testing.Nodes;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Primitives;
 
-namespace ScoutFs.Cluster.Tests.Nodes;
+namespace ScoutFs.Testing.Nodes;
 
 /// <summary>A caller that does random operations below a directory of its own, and judges every answer.</summary>
-internal sealed class ModelCaller
+public sealed class ModelCaller
 {
     private const int RememberedOperations = 30;
 
@@ -28,17 +27,23 @@ internal sealed class ModelCaller
         _workload = new Workload(prng.Fork("workload"), profile);
     }
 
+    /// <summary>Does the operations.</summary>
     public FileSystemDriver Driver { get; }
 
-    public ModelState State => _model.State;
-
-    // The volume may be full: operations that take space may end with NoSpace, having changed nothing.
+    /// <summary>The volume may be full: operations may end with NoSpace, having changed nothing.</summary>
     public bool MayBeFull { get; set; }
 
+    /// <summary>Operations done.</summary>
     public long Done { get; private set; }
 
+    /// <summary>Those of them that found no space.</summary>
     public long Refused { get; private set; }
 
+    /// <summary>Creates a caller for a directory as it is.</summary>
+    /// <param name="fs">The mounted file system.</param>
+    /// <param name="home">Inode number of the directory.</param>
+    /// <param name="prng">Decides everything.</param>
+    /// <param name="profile">What the work is like.</param>
     public static async Task<ModelCaller> StartAsync(FileSystem fs, ulong home, Prng prng, WorkloadProfile profile)
     {
         var driver = new FileSystemDriver(fs, home);
@@ -48,7 +53,7 @@ internal sealed class ModelCaller
     /// <summary>Does operations; between them <paramref name="pause"/> now and then.</summary>
     public async Task RunAsync(int operations, Func<Task> pause)
     {
-        for (int i = 0; i < operations; i++)
+        for (long end = Done + operations; Done < end;)
         {
             await ApplyAsync(_workload.Next(_model.State));
             if (_prng.NextInt32(8) == 0)
@@ -56,6 +61,8 @@ internal sealed class ModelCaller
         }
     }
 
+    /// <summary>Does one operation, unless it cannot be done.</summary>
+    /// <exception cref="InvalidOperationException">The model disagrees.</exception>
     public async Task ApplyAsync(FsOp op)
     {
         if (!FileSystemDriver.CanDo(op) || !_model.Knows(op))
