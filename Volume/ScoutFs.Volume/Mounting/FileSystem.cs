@@ -7,7 +7,6 @@ using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Primitives;
-using ScoutFs.Volume.Quota;
 using ScoutFs.Volume.Transactions;
 
 namespace ScoutFs.Volume.Mounting;
@@ -20,10 +19,9 @@ namespace ScoutFs.Volume.Mounting;
 /// <para>What a call has changed is visible to every later call on any node, and durable after the next
 /// <see cref="SyncAsync"/>. Changes become durable in transactions, all or nothing.</para>
 /// </remarks>
-public sealed class FileSystem : IDisposable
+public sealed partial class FileSystem : IDisposable
 {
     private const int BounceBlocks = 128;
-    private const int MaxDepth = 1 << 20;
 
     private readonly Mount _mount;
     private readonly OperationRunner _runner;
@@ -31,10 +29,6 @@ public sealed class FileSystem : IDisposable
     private readonly TimeProvider _time;
     private readonly Stack<List<DeviceRead>> _readLists = new();
     private readonly BlockPool _bounce = new(BounceBlocks);
-
-    // Guarded by the gate.
-    private bool _isRenaming;
-    private TaskCompletionSource? _renameEnded;
 
     /// <summary>Creates the surface of a mount.</summary>
     internal FileSystem(Mount mount, IBlockDevice dataDevice, TimeProvider time)
@@ -154,31 +148,6 @@ public sealed class FileSystem : IDisposable
         return error;
     }
 
-    /// <summary>Renames, replacing what is there unless told not to.</summary>
-    public async ValueTask<FsError> RenameAsync(
-        ulong oldDirectory,
-        ReadOnlyMemory<byte> oldName,
-        ulong newDirectory,
-        ReadOnlyMemory<byte> newName,
-        bool isNoReplace,
-        CancellationToken cancellationToken)
-    {
-        var rename = new RenameOperation(oldDirectory, oldName, newDirectory, newName, isNoReplace, Now);
-        if (oldDirectory == newDirectory)
-            return await FinishRenameAsync(rename, cancellationToken);
-        var error = await EnterRenameAsync(cancellationToken);
-        if (error != FsError.None)
-            return error;
-        try
-        {
-            return await RenameBetweenAsync(rename, oldDirectory, oldName, newDirectory, newName, cancellationToken);
-        }
-        finally
-        {
-            LeaveRename();
-        }
-    }
-
     /// <summary>Sets attributes other than the size.</summary>
     public async ValueTask<(FsError Error, InodeItem Item)> SetAttributesAsync(
         ulong ino, AttributeChanges changes, CancellationToken cancellationToken)
@@ -287,111 +256,6 @@ public sealed class FileSystem : IDisposable
         return (error, done.Found);
     }
 
-    /// <summary>Frees blocks whose contents the archive has (archive §9.5).</summary>
-    /// <param name="ino">Inode number.</param>
-    /// <param name="offset">First byte, a multiple of 4096.</param>
-    /// <param name="length">Bytes, a multiple of 4096; 0 does nothing.</param>
-    /// <param name="dataVersion">Version that the archive has.</param>
-    /// <param name="cancellationToken">Ends a wait; what was released stays so.</param>
-    /// <returns>None; Invalid, Stale for another version, NotFound, NoSpace, Corrupt, Io.</returns>
-    public async ValueTask<FsError> ReleaseAsync(
-        ulong ino, ulong offset, ulong length, ulong dataVersion, CancellationToken cancellationToken)
-    {
-        if (length == 0)
-            return FsError.None;
-        if (!IsBlockRange(offset, length))
-            return FsError.Invalid;
-        var (error, isFullyOffline) = await ChangeOfflineAsync(
-            OfflineChange.Release, ino, BlockOf(offset), BlockOf(offset) + BlockOf(length), dataVersion,
-            cancellationToken);
-        if (error != FsError.None || !isFullyOffline)
-            return error;
-
-        // Space past the end of a file that has nothing online any more is of no use.
-        (error, var inode) = await GetAttributesAsync(ino, cancellationToken);
-        ulong size = inode.Size;
-        if (error != FsError.None || inode.OnlineBlocks != 0UL || size == 0)
-            return error;
-        ulong pastEnd = (size + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
-        (error, _) = await ChangeOfflineAsync(
-            OfflineChange.DropPastEnd, ino, pastEnd, ulong.MaxValue, dataVersion, cancellationToken);
-        return error;
-    }
-
-    /// <summary>Makes offline blocks holes (archive §9.15).</summary>
-    /// <returns>None; OutOfRange for a range that is not of whole blocks; Invalid, Stale, NotPermitted…</returns>
-    public async ValueTask<FsError> PunchOfflineAsync(
-        ulong ino, ulong offset, ulong length, ulong dataVersion, CancellationToken cancellationToken)
-    {
-        if (length == 0)
-            return FsError.None;
-        if (!IsBlockRange(offset, length))
-            return FsError.OutOfRange;
-        var (error, _) = await ChangeOfflineAsync(
-            OfflineChange.Punch, ino, BlockOf(offset), BlockOf(offset) + BlockOf(length), dataVersion,
-            cancellationToken);
-        return error;
-    }
-
-    /// <summary>Brings contents back from the archive (archive §9.6).</summary>
-    /// <returns>Bytes staged with None; Invalid, Stale for another version, NotFound, NoSpace, Corrupt, Io.</returns>
-    public async ValueTask<(FsError Error, int Staged)> StageAsync(
-        ulong ino,
-        ulong offset,
-        ReadOnlyMemory<byte> bytes,
-        ulong dataVersion,
-        CancellationToken cancellationToken)
-    {
-        int staged = 0;
-        while (staged < bytes.Length)
-        {
-            var piece = bytes.Slice(staged, Math.Min(WriteOperation.MaxBytes, bytes.Length - staged));
-            var (error, done) = await _runner.RunAsync(
-                new WriteOperation(
-                    ino, offset + (ulong)staged, piece, false, false, Now, _mount.Data, dataVersion),
-                cancellationToken);
-            if (error != FsError.None)
-                return staged > 0 ? (FsError.None, staged) : (error, 0);
-            staged += piece.Length;
-        }
-
-        return (FsError.None, staged);
-    }
-
-    /// <summary>Sets archive attributes (archive §9.7).</summary>
-    public async ValueTask<(FsError Error, InodeItem Item)> RestoreAsync(
-        ulong ino, ArchiveAttributes changes, CancellationToken cancellationToken)
-    {
-        var (error, done) = await _runner.RunAsync(new RestoreOperation(ino, changes), cancellationToken);
-        return (error, done.Item);
-    }
-
-    /// <summary>Adds a quota rule, or deletes one (archive §9.14).</summary>
-    /// <returns>None; Exists, NotFound, Invalid, Unsupported on a volume of format version 1, NoSpace.</returns>
-    public async ValueTask<FsError> ChangeQuotaRuleAsync(
-        QuotaRuleItem rule, bool isAdded, CancellationToken cancellationToken)
-    {
-        var (error, _) = await _runner.RunAsync(
-            new ChangeRuleOperation(rule, isAdded, _mount.Quota), cancellationToken);
-        return error;
-    }
-
-    /// <summary>Operations of this mount that wait for staging, behind a place, in order (archive §9.8).</summary>
-    public List<DataWaiting> ListWaiting(ulong afterIno, ulong afterBlock, int limit)
-    {
-        lock (_mount.Gate)
-            return _mount.Data.Waiters.List(afterIno, afterBlock, limit);
-    }
-
-    /// <summary>Ends waiting operations with an error (archive §9.8).</summary>
-    /// <returns>How many there were.</returns>
-    public int FailWaiting(ulong ino, ulong firstBlock, ulong lastBlock, DataWaitOp ops, FsError error)
-    {
-        Invariant.Require(error != FsError.None);
-        lock (_mount.Gate)
-            return _mount.Data.Waiters.Fail(ino, firstBlock, lastBlock, ops, error);
-    }
-
     /// <summary>Reads an xattr.</summary>
     /// <returns>None, NotFound, NoXattr, Corrupt, Io.</returns>
     public async ValueTask<(FsError Error, byte[] Value)> GetXattrAsync(
@@ -439,142 +303,6 @@ public sealed class FileSystem : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _bounce.Dispose();
-
-    private static bool IsBlockRange(ulong offset, ulong length) => length - 1 <= ulong.MaxValue - offset
-        && offset % FormatConstants.SmallBlockBytes == 0 && length % FormatConstants.SmallBlockBytes == 0;
-
-    private static ulong BlockOf(ulong offset) => offset / FormatConstants.SmallBlockBytes;
-
-    private async ValueTask<(FsError Error, bool IsFullyOffline)> ChangeOfflineAsync(
-        OfflineChange change,
-        ulong ino,
-        ulong fromBlock,
-        ulong endBlock,
-        ulong dataVersion,
-        CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var (error, done) = await _runner.RunAsync(
-                new ReleaseOperation(change, ino, dataVersion, fromBlock, endBlock, _mount.Data), cancellationToken);
-            if (error != FsError.None || done.IsDone)
-                return (error, done.IsFullyOffline);
-            fromBlock = done.NextBlock;
-        }
-    }
-
-    // The cluster's rename lock is shared by all callers of a mount: among them, they go one by one.
-    private async ValueTask<FsError> EnterRenameAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task ended;
-            lock (_mount.Gate)
-            {
-                if (!_isRenaming)
-                {
-                    _isRenaming = true;
-                    return FsError.None;
-                }
-
-                _renameEnded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                ended = _renameEnded.Task;
-            }
-
-            if (await ended.OrCancelledAsync(cancellationToken) != FsError.None)
-                return FsError.Cancelled;
-        }
-    }
-
-    private void LeaveRename()
-    {
-        TaskCompletionSource? ended;
-        lock (_mount.Gate)
-        {
-            _isRenaming = false;
-            ended = _renameEnded;
-            _renameEnded = null;
-        }
-
-        _ = ended?.TrySetResult();
-    }
-
-    private async ValueTask<FsError> RenameBetweenAsync(
-        RenameOperation rename,
-        ulong oldDirectory,
-        ReadOnlyMemory<byte> oldName,
-        ulong newDirectory,
-        ReadOnlyMemory<byte> newName,
-        CancellationToken cancellationToken)
-    {
-        var (error, renameLock) = await _mount.Locks.WaitAsync(
-            Locking.LockRange.Rename, Locking.LockMode.Write, cancellationToken);
-        if (error != FsError.None)
-            return error;
-        try
-        {
-            error = await CheckAncestorsAsync(oldDirectory, oldName, newDirectory, newName, cancellationToken);
-            return error != FsError.None ? error : await FinishRenameAsync(rename, cancellationToken);
-        }
-        finally
-        {
-            lock (_mount.Gate)
-                _mount.Locks.Release(renameLock!, Locking.LockMode.Write, _mount.Transaction.TransSeq);
-        }
-    }
-
-    private async ValueTask<FsError> FinishRenameAsync(RenameOperation rename, CancellationToken cancellationToken)
-    {
-        var (error, done) = await _runner.RunAsync(rename, cancellationToken);
-        if (error == FsError.None && done.ReplacedIno != 0 && done.ReplacedLinksLeft == 0)
-            _mount.Deletion.Start(done.ReplacedIno);
-        return error;
-    }
-
-    // Neither may the moved directory be above its new place, nor the replaced one above its old (engine §7.6).
-    private async ValueTask<FsError> CheckAncestorsAsync(
-        ulong oldDirectory,
-        ReadOnlyMemory<byte> oldName,
-        ulong newDirectory,
-        ReadOnlyMemory<byte> newName,
-        CancellationToken cancellationToken)
-    {
-        var (error, moved, item) = await LookupAsync(oldDirectory, oldName, cancellationToken);
-        if (error != FsError.None)
-            return error;
-        if (InodeAccess.IsDirectory(item))
-        {
-            error = await RefuseAncestorAsync(newDirectory, moved, FsError.Invalid, cancellationToken);
-            if (error != FsError.None)
-                return error;
-        }
-
-        (error, ulong replaced, item) = await LookupAsync(newDirectory, newName, cancellationToken);
-        if (error == FsError.NotFound)
-            return FsError.None;
-        if (error != FsError.None || !InodeAccess.IsDirectory(item))
-            return error;
-        return await RefuseAncestorAsync(oldDirectory, replaced, FsError.NotEmpty, cancellationToken);
-    }
-
-    private async ValueTask<FsError> RefuseAncestorAsync(
-        ulong from, ulong forbidden, FsError refusal, CancellationToken cancellationToken)
-    {
-        ulong at = from;
-        for (int depth = 0; depth < MaxDepth; depth++)
-        {
-            if (at == forbidden)
-                return refusal;
-            if (at == FormatConstants.RootIno)
-                return FsError.None;
-            var (error, parent) = await _runner.RunAsync(new GetParentOperation(at), cancellationToken);
-            if (error != FsError.None)
-                return error;
-            at = parent.Parent;
-        }
-
-        return FsError.Loop;
-    }
 
     // Whole blocks are read into aligned memory and copied from there.
     private async ValueTask<FsError> ReadDeviceAsync(
