@@ -43,4 +43,21 @@ public sealed class VolumeModelTests
         Assert.That(result.Failure, Is.Null);
         Assert.That(result.CountOperations, Is.GreaterThan(1500));
     }
+
+    // Callers that want space while a commit gives back what is left of it.
+    [Test]
+    public void Operations_SeveralCallersThatWrite_AnswerAsTheModel([Range(1, 2)] int seed)
+    {
+        var options = new ModelOptions
+        {
+            Profile = WorkloadProfile.Contents with { Sync = 60, MaxFileBytes = 1 << 20, MaxWriteBytes = 32 << 10 },
+            CountOperations = 300,
+            CountCallers = 4,
+            Latency = SimLatency.Usual,
+        };
+
+        var result = new ModelMachine(new VolumeSubject(), options).Run((ulong)seed);
+
+        Assert.That(result.Failure, Is.Null);
+    }
 }

@@ -26,11 +26,24 @@ public sealed record FsAnswer
     /// <summary>Offset found by a seek.</summary>
     public ulong? Offset { get; init; }
 
-    /// <summary>Attributes; contents, entries and extended attributes in it do not count.</summary>
+    /// <summary>
+    /// Attributes; contents, entries and extended attributes in it do not count. After an allocation that failed, what
+    /// is left of it.
+    /// </summary>
     public ModelInode? Inode { get; init; }
 
-    /// <summary>The id that a name leads to, 0 for an inode that no operation made.</summary>
+    /// <summary>The id that a name leads to; the number of an inode that no operation made.</summary>
     public ulong? Id { get; init; }
+
+    /// <summary>The part of an operation that was done, where the environment ended it early.</summary>
+    /// <returns>A shorter operation; null when all of it or nothing was done.</returns>
+    public FsOp? PartOf(FsOp op) => op switch
+    {
+        WriteOp write when Error == FsError.None && Written < write.Length => write with { Length = Written.Value },
+        AllocateOp { KeepsSize: false } allocate when Error != FsError.None && Inode?.Size > allocate.Offset =>
+            allocate with { Length = Math.Min(allocate.Length, Inode.Size - allocate.Offset) },
+        _ => null,
+    };
 }
 
 /// <summary>What the model allows as an answer.</summary>

@@ -73,8 +73,8 @@ public sealed record OpenOp(ulong Id) : FsOp;
 /// <summary>Closes a handle.</summary>
 public sealed record CloseOp(ulong Id) : FsOp;
 
-/// <summary>Writes bytes that a seed makes.</summary>
-public sealed record WriteOp(ulong Id, ulong Offset, int Length, ulong Seed) : FsOp;
+/// <summary>Writes bytes that a seed makes; at the end of the file, wherever that is, when it appends.</summary>
+public sealed record WriteOp(ulong Id, ulong Offset, int Length, ulong Seed, bool IsAppend = false) : FsOp;
 
 /// <summary>Sets the size.</summary>
 public sealed record TruncateOp(ulong Id, ulong Size) : FsOp;

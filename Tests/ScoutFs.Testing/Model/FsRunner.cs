@@ -79,17 +79,17 @@ public sealed class FsRunner
         if (Environment.Allows(actual.Error) && !expected.Faults.Allows(actual.Error))
         {
             Failed++;
-            return MayFail ? Undo(before, isChange) : Describe(op, $"failed with {actual.Error}");
+            _ = Undo(before, isChange);
+            Redo(actual.PartOf(op), now);
+            return MayFail ? null : Describe(op, $"failed with {actual.Error}");
         }
 
         Done++;
-        if (actual.Error == FsError.None && op is WriteOp write && actual.Written is { } written
-            && written < write.Length)
+        if (actual.Error == FsError.None && actual.PartOf(op) is { } part)
         {
             _ = Undo(before, isChange);
-            _ = _model.Apply(write with { Length = written }, now);
-            _judge?.Add(_model.State);
-            return MayFail ? null : Describe(op, $"wrote {written} bytes of {write.Length}");
+            Redo(part, now);
+            return MayFail ? null : Describe(op, $"only {part.Describe()} was done");
         }
 
         if (op is SyncOp && actual.Error == FsError.None)
@@ -107,6 +107,14 @@ public sealed class FsRunner
         _model.Restore(before);
         _judge?.Add(before);
         return null;
+    }
+
+    private void Redo(FsOp? part, ModelTime now)
+    {
+        if (part is null)
+            return;
+        _ = _model.Apply(part, now);
+        _judge?.Add(_model.State);
     }
 
     private void Remember(FsOp op, ModelTime now)

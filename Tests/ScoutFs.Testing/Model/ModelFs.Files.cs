@@ -23,7 +23,8 @@ public sealed partial class ModelFs
     {
         var inode = Get(op.Id);
         var faults = FaultsOfFile(inode);
-        if (op.Offset > MaxFileBytes || (ulong)op.Length > MaxFileBytes - op.Offset)
+        ulong offset = op.IsAppend ? inode.Size : op.Offset;
+        if (offset > MaxFileBytes || (ulong)op.Length > MaxFileBytes - offset)
             faults |= FaultSet.Of(FsError.FileTooLarge, FsError.Invalid);
         if (inode.OfflineBlocks != 0)
             faults |= FaultSet.Of(FsError.Offline, FsError.WouldBlock);
@@ -33,7 +34,7 @@ public sealed partial class ModelFs
         var blocks = inode.Blocks.ToBuilder();
         for (int done = 0; done < bytes.Length;)
         {
-            ulong at = op.Offset + (ulong)done;
+            ulong at = offset + (ulong)done;
             int within = (int)(at % BlockBytes);
             int part = Math.Min(bytes.Length - done, BlockBytes - within);
             byte[] block = blocks.TryGetValue(at / BlockBytes, out var old)
@@ -47,7 +48,7 @@ public sealed partial class ModelFs
         Put(inode with
         {
             Blocks = blocks.ToImmutable(),
-            Size = Math.Max(inode.Size, op.Offset + (ulong)op.Length),
+            Size = Math.Max(inode.Size, offset + (ulong)op.Length),
             Mtime = now,
             Ctime = now,
         });

@@ -270,7 +270,9 @@ public sealed class Workload
             2 => _prng.NextUInt64(room + 1) / 4096 * 4096,
             _ => _prng.NextUInt64(room + 1),
         };
-        return new WriteOp(id, offset, length, _prng.NextUInt64());
+        ulong seed = _prng.NextUInt64();
+        bool isAppend = offset == size && seed % 2 == 0;
+        return new WriteOp(id, isAppend ? _prng.NextUInt64() : offset, length, seed, isAppend);
     }
 
     private ulong Size()

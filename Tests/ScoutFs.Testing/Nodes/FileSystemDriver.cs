@@ -13,10 +13,15 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Testing.Nodes;
 
 /// <summary>Does the model's operations on a mounted file system, below a directory that is the model's root.</summary>
-/// <remarks>Knows the inode number of every id, across mounts. One caller at a time.</remarks>
+/// <remarks>
+/// Knows the inode number of every id, across mounts; an id that no operation made is an inode number. Several callers
+/// may use one at a time as long as they are on one thread.
+/// </remarks>
 public sealed class FileSystemDriver
 {
-    private const int ListBatch = 100;
+    // Small, so that listings go on in the middle; a state is read faster.
+    private const int ListBatch = 7;
+    private const int ReadBatch = 100;
     private const int BlockBytes = FormatConstants.SmallBlockBytes;
 
     private static readonly CancellationToken None = CancellationToken.None;
@@ -42,26 +47,23 @@ public sealed class FileSystemDriver
     public ModelTime StartedAt { get; private set; }
 
     /// <summary>Inode number of an id.</summary>
-    public ulong InoOf(ulong id) => _inos[id];
-
-    /// <summary>Whether the file system can do such an operation at all.</summary>
-    public static bool CanDo(FsOp op) => op is not (AllocateOp or ReleaseOp or StageOp or SeekOp or RemountOp);
+    public ulong InoOf(ulong id) => _inos.GetValueOrDefault(id, id);
 
     /// <summary>Does an operation.</summary>
-    /// <param name="op">One that <see cref="CanDo"/> and that the model knows.</param>
+    /// <param name="op">One that the model knows.</param>
     public Task<FsAnswer> ApplyAsync(FsOp op)
     {
         StartedAt = Now;
         return StartAsync(op);
     }
 
-    /// <summary>Closes all handles, as an unmount needs it.</summary>
+    /// <summary>Closes all handles, as an unmount needs it; what cannot be read is left for later deletion.</summary>
     public async Task CloseAllAsync()
     {
-        foreach (ulong id in _opens.Keys.ToArray())
+        foreach (var (id, uses) in _opens.ToArray())
         {
-            while (_opens.ContainsKey(id))
-                _ = await CloseAsync(id);
+            if (await CloseAsync(id, uses) is { Error: not FsError.None })
+                Close(id, uses, hasNoLinks: false);
         }
     }
 
@@ -118,16 +120,18 @@ public sealed class FileSystemDriver
             InoOf(rename.Parent), ModelText.ToBytes(rename.Name), InoOf(rename.NewParent),
             ModelText.ToBytes(rename.NewName), rename.NoReplace, None)),
         OpenOp open => Open(open.Id),
-        CloseOp close => await CloseAsync(close.Id),
+        CloseOp close => await CloseAsync(close.Id, uses: 1),
         WriteOp write => await WriteAsync(write),
         TruncateOp truncate => Only((await Fs.TruncateAsync(InoOf(truncate.Id), truncate.Size, None)).Error),
+        AllocateOp allocate => await AllocateAsync(allocate),
+        SeekOp seek => await SeekAsync(seek),
         SetAttrOp set => await SetAttributesAsync(set),
         SetProjectOp set => Only((await Fs.SetAttributesAsync(
             InoOf(set.Id), new AttributeChanges { Project = set.Project }, None)).Error),
         SetXattrOp set => Only(await Fs.SetXattrAsync(
             InoOf(set.Id), ModelText.ToBytes(set.Name), ModelText.ValueOf(set), ModeOf(set), None)),
         RemoveXattrOp remove => Only(await Fs.SetXattrAsync(
-            InoOf(remove.Id), ModelText.ToBytes(remove.Name), null, XattrMode.Any, None)),
+            InoOf(remove.Id), ModelText.ToBytes(remove.Name), null, XattrMode.Replace, None)),
         ReadOp read => await ReadAsync(read),
         LookupOp lookup => await LookupAsync(lookup),
         ListOp list => await ListAsync(list.Id),
@@ -136,7 +140,7 @@ public sealed class FileSystemDriver
         ListXattrsOp list => await ListXattrsAsync(list.Id),
         ReadLinkOp read => await ReadLinkAsync(read.Id),
         SyncOp => Only(await Fs.SyncAsync(None)),
-        _ => throw new ArgumentOutOfRangeException(nameof(op)),
+        _ => new FsAnswer { Error = FsError.Unsupported, IsUnsupported = true },
     };
 
     private static FsAnswer Only(FsError error, Action? onSuccess = null)
@@ -192,31 +196,44 @@ public sealed class FileSystemDriver
         return new FsAnswer { Error = FsError.None };
     }
 
-    private async Task<FsAnswer> CloseAsync(ulong id)
+    // A handle whose inode cannot be read stays open.
+    private async Task<FsAnswer> CloseAsync(ulong id, int uses)
     {
         var (error, item) = await Fs.GetAttributesAsync(InoOf(id), None);
-        if (--_opens[id] == 0)
-            _ = _opens.Remove(id);
-        Fs.Close(InoOf(id), item.Nlink == 0U);
+        if (error == FsError.None)
+            Close(id, uses, item.Nlink == 0U);
         return new FsAnswer { Error = error };
     }
 
-    // Appends where the write begins at the end of the file, every other time.
+    private void Close(ulong id, int uses, bool hasNoLinks)
+    {
+        Fs.Close(InoOf(id), hasNoLinks, uses);
+        if ((_opens[id] -= uses) == 0)
+            _ = _opens.Remove(id);
+    }
+
+    // Where it appends, the offset is arbitrary and must not matter.
     private async Task<FsAnswer> WriteAsync(WriteOp op)
     {
-        byte[] bytes = ModelText.Contents(op.Seed, op.Length);
-        bool isAppend = false;
-        if (op.Seed % 2 == 0)
-        {
-            var (_, item) = await Fs.GetAttributesAsync(InoOf(op.Id), None);
-            isAppend = item.Size == op.Offset;
-            StartedAt = Now;
-        }
-
         var (error, written) = await Fs.WriteAsync(
-            InoOf(op.Id), isAppend ? op.Seed : op.Offset, bytes, isAppend, false, None);
-        Invariant.Require(error != FsError.None || written == op.Length);
-        return new FsAnswer { Error = error };
+            InoOf(op.Id), op.Offset, ModelText.Contents(op.Seed, op.Length), op.IsAppend, clearsSetId: false, None);
+        return new FsAnswer { Error = error, Written = written };
+    }
+
+    // What was allocated before it failed stays.
+    private async Task<FsAnswer> AllocateAsync(AllocateOp op)
+    {
+        var error = await Fs.FallocateAsync(InoOf(op.Id), op.Offset, op.Length, op.KeepsSize, None);
+        if (error is FsError.None)
+            return new FsAnswer { Error = error };
+        var left = await StatAsync(op.Id);
+        return new FsAnswer { Error = error, Inode = left.Error == FsError.None ? left.Inode : null };
+    }
+
+    private async Task<FsAnswer> SeekAsync(SeekOp op)
+    {
+        var (error, offset) = await Fs.SeekAsync(InoOf(op.Id), op.Offset, isHole: !op.IsData, None);
+        return new FsAnswer { Error = error, Offset = offset };
     }
 
     private async Task<FsAnswer> SetAttributesAsync(SetAttrOp set)
@@ -248,7 +265,7 @@ public sealed class FileSystemDriver
             : new FsAnswer
             {
                 Error = error,
-                Id = _ids.GetValueOrDefault(ino),
+                Id = _ids.GetValueOrDefault(ino, ino),
                 Inode = VolumeState.FromItem(ino, item),
             };
     }
@@ -305,7 +322,7 @@ public sealed class FileSystemDriver
         var batch = new List<ListedEntry>();
         for (bool isEnd = false; !isEnd;)
         {
-            (var error, isEnd) = await Fs.ListAsync(ino, all.Count == 0 ? 0 : all[^1].Pos + 1, batch, ListBatch, None);
+            (var error, isEnd) = await Fs.ListAsync(ino, all.Count == 0 ? 0 : all[^1].Pos + 1, batch, ReadBatch, None);
             Require(error, ino);
             all.AddRange(batch);
         }

@@ -65,22 +65,36 @@ public sealed class ModelCaller
     /// <exception cref="InvalidOperationException">The model disagrees.</exception>
     public async Task ApplyAsync(FsOp op)
     {
-        if (!FileSystemDriver.CanDo(op) || !_model.Knows(op))
+        if (!_model.Knows(op))
             return;
         _last.Enqueue(op);
         if (_last.Count > RememberedOperations)
             _ = _last.Dequeue();
         var actual = await Driver.ApplyAsync(op);
-        Done++;
-        if (actual.Error == FsError.NoSpace && MayBeFull)
-        {
-            Refused++;
+        if (actual.IsUnsupported)
             return;
+        Done++;
+        if (MayBeFull)
+        {
+            var part = actual.PartOf(op);
+            if (actual.Error == FsError.NoSpace)
+            {
+                Refused++;
+                if (part is not null)
+                    _ = _model.Apply(part, Driver.StartedAt);
+                return;
+            }
+
+            op = part ?? op;
+        }
+        else if (actual.PartOf(op) is { } part)
+        {
+            throw Failure($"operation {Done}, {op.Describe()}: only {part.Describe()} was done");
         }
 
         var expected = _model.Apply(op, Driver.StartedAt);
         if (expected.DifferenceTo(actual) is { } difference)
-            throw Failure($"operation {Done}, {op}: {difference}");
+            throw Failure($"operation {Done}, {op.Describe()}: {difference}");
     }
 
     /// <summary>Removes every name, the deepest first.</summary>
@@ -121,7 +135,7 @@ public sealed class ModelCaller
     }
 
     private InvalidOperationException Failure(string text) =>
-        new($"{text}\nLast operations:\n{WorkloadShrinker.ToText(_last)}");
+        new($"{text}\nLast operations:\n  {string.Join("\n  ", _last.Select(static op => op.Describe()))}");
 
     private static ModelState WithoutZeros(ModelState state) => new(state.Inodes.ToImmutableDictionary(
         static pair => pair.Key,

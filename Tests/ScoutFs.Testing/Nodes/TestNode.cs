@@ -23,6 +23,9 @@ public sealed class TestNode : IAsyncDisposable
     /// <summary>Its operations.</summary>
     public FileSystem Fs => _node.Fs;
 
+    /// <summary>Why the node was cut off from the volume; empty while it works.</summary>
+    public string IsolationReason => _node.IsolationReason;
+
     /// <summary>Makes an empty volume in memory.</summary>
     /// <param name="metaBlocks">64 KiB blocks; less than 6 GiB count as low.</param>
     /// <param name="dataBlocks">4 KiB blocks.</param>

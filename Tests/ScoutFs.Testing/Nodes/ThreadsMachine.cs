@@ -75,6 +75,19 @@ public sealed class ThreadsMachine(ThreadsOptions options)
             throw new VolumeException(FsError.Corrupt, $"The checker found: {string.Join("; ", report.Findings)}");
     }
 
+    private static async Task CallAsync(ModelCaller[] callers, TestNode node, int countOperations)
+    {
+        try
+        {
+            await Task.WhenAll(callers.Select(caller => Task.Run(
+                () => caller.RunAsync(countOperations, static () => Task.CompletedTask))));
+        }
+        catch (InvalidOperationException exception) when (node.IsolationReason.Length > 0)
+        {
+            throw new InvalidOperationException($"The mount was isolated: {node.IsolationReason}", exception);
+        }
+    }
+
     private async Task WorkAsync(ulong seed, Action<long> onDone)
     {
         var time = new StandingTime();
@@ -88,8 +101,7 @@ public sealed class ThreadsMachine(ThreadsOptions options)
         int part = options.CountOperations / callers.Length / options.CountMounts;
         for (int mount = 1; ; mount++)
         {
-            await Task.WhenAll(callers.Select(caller => Task.Run(
-                () => caller.RunAsync(part, static () => Task.CompletedTask))));
+            await CallAsync(callers, node, part);
             foreach (var caller in callers)
             {
                 await caller.CompareAsync();
