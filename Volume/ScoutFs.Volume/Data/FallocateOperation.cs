@@ -56,20 +56,21 @@ public struct FallocateOperation(
         bool mayGrow = !keepsSize && offset + length > inode.Item.Size;
         if (mayGrow && !data.TouchTail(context, inode, inode.Item.Size))
             return false;
+
+        // Blocks are taken with the transaction held only: a commit counts what is left of them.
+        var hold = context.Hold(isAllocating: true);
+        if (hold != HoldResult.Held)
+        {
+            Error = FsError.NoSpace;
+            return hold == HoldResult.NoSpace;
+        }
+
         if (!Plan(context, inode, end, out var plan, out ulong next))
             return false;
         if (!FileExtents.Touch(context, inode, fromBlock, next) || !InodeAccess.Prepare(context, inode, false))
         {
             DataPort.GiveBack(context, plan);
             return false;
-        }
-
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            DataPort.GiveBack(context, plan);
-            Error = FsError.NoSpace;
-            return hold == HoldResult.NoSpace;
         }
 
         bool isChanged = plan.Count > 0;

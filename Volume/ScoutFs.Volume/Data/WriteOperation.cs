@@ -123,6 +123,14 @@ public struct WriteOperation : IOperation
             return false;
         }
 
+        // Blocks are taken with the transaction held only: a commit counts what is left of them.
+        var hold = context.Hold(isAllocating: true);
+        if (hold != HoldResult.Held)
+        {
+            Error = FsError.NoSpace;
+            return hold == HoldResult.NoSpace;
+        }
+
         if (!_data.Plan(context, inode, first, end, _stagedVersion is not null, out var plan))
         {
             context.Need(context.Transaction.DataSpace, releasesLocks: false);
@@ -133,14 +141,6 @@ public struct WriteOperation : IOperation
         {
             DataPort.GiveBack(context, plan);
             return false;
-        }
-
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            DataPort.GiveBack(context, plan);
-            Error = FsError.NoSpace;
-            return hold == HoldResult.NoSpace;
         }
 
         Apply(context, inode, first, end, plan);

@@ -32,12 +32,14 @@ public sealed class DataSpace : IOperationNeed
     /// <summary>Free blocks in memory.</summary>
     public ulong FreeBlocks { get; private set; }
 
-    /// <summary>Takes blocks; fewer than wanted may come.</summary>
+    /// <summary>Takes blocks; fewer than wanted may come. Only with the transaction held.</summary>
     /// <param name="want">Blocks of 4 KiB, at least 1.</param>
     /// <param name="extent">What was taken.</param>
     /// <returns>False when none are in memory: make this the operation's need.</returns>
     public bool TryTake(ulong want, out FreeExtent extent)
     {
+        // The commit goes through the extents without the gate.
+        Invariant.Require(!_transaction.IsCommitting);
         extent = default;
         if (_free.Count == 0)
             return false;
