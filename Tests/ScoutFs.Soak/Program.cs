@@ -17,6 +17,8 @@ internal static class Program
 
           MACHINE      crash    cut the power at every write (the default)
                        slow     the same on slow disks whose operations fail now and then
+                       errors   let each device operation fail in turn: once, for a while, for good;
+                                every other seed on slow disks
                        model    compare every answer with the model, four callers, no crashes
                        threads  the same with callers on threads, twenty mounts: does not repeat
           --seeds      seeds to run; one repeats a single run; default 1-
@@ -119,7 +121,12 @@ internal static class Program
 
         public int? Ops { get; private init; }
 
-        public int CountOps => Ops ?? (Machine is "threads" ? 20_000 : 150);
+        public int CountOps => Ops ?? Machine switch
+        {
+            "threads" => 20_000,
+            "errors" => 30,
+            _ => 150,
+        };
 
         public long Crashes { get; private init; } = long.MaxValue;
 
@@ -130,7 +137,7 @@ internal static class Program
             var parsed = new Arguments();
             for (int i = 0; i < args.Length; i++)
             {
-                if (args[i] is "crash" or "slow" or "model" or "threads")
+                if (args[i] is "crash" or "slow" or "errors" or "model" or "threads")
                     parsed = parsed with { Machine = args[i] };
                 else if (i + 1 == args.Length || parsed.With(args[i], args[++i]) is not { } changed)
                     return null;
@@ -150,6 +157,11 @@ internal static class Program
                 case "slow":
                     crash = crash with { Latency = SimLatency.Usual, FailPerMillion = 10_000 };
                     return new CrashMachine(subject, crash).Run;
+                case "errors":
+                    var error = new ErrorOptions { CountOperations = CountOps };
+                    var fast = new ErrorMachine(subject, error);
+                    var slow = new ErrorMachine(subject, error with { Latency = SimLatency.Usual });
+                    return seed => (seed % 2 == 0 ? slow : fast).Run(seed);
                 case "model":
                     var model = new ModelOptions
                     {

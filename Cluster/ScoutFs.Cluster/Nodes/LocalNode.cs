@@ -102,7 +102,8 @@ public sealed class LocalNode : IAsyncDisposable
     }
 
     /// <summary>Leaves the volume cleanly: everything committed, nothing left behind.</summary>
-    /// <returns>None; Isolated when the node was cut off before, and the volume counts as in use.</returns>
+    /// <returns>None; Isolated when the node was cut off before; a device's error when everything is durable, but the
+    /// volume could not be given back. After an error it counts as in use.</returns>
     public async ValueTask<FsError> UnmountAsync()
     {
         if (_isDown)

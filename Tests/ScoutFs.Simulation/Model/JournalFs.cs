@@ -20,6 +20,9 @@ public enum JournalDefect
     /// <summary>A sync does not flush.</summary>
     NoFlush,
 
+    /// <summary>A flush that fails counts as done.</summary>
+    IgnoresErrors,
+
     /// <summary>Batches that are torn are believed.</summary>
     NoCrc,
 
@@ -61,6 +64,8 @@ internal sealed class JournalFs : IFsUnderTest
     }
 
     public ModelState State => _fs.State;
+
+    public string IsolationReason => string.Empty;
 
     public static async Task<JournalFs> MountAsync(CrashWorld world, JournalDefect defect)
     {
@@ -131,8 +136,12 @@ internal sealed class JournalFs : IFsUnderTest
             _endBytes += bytes;
         }
 
-        while (flushes && await _view.FlushAsync(CancellationToken.None) != FsError.None)
+        while (flushes && await _view.FlushAsync(CancellationToken.None) != FsError.None
+            && _defect != JournalDefect.IgnoresErrors)
+        {
             await Task.Delay(TimeSpan.FromSeconds(2), _time);
+        }
+
         return FsError.None;
     }
 
@@ -141,13 +150,13 @@ internal sealed class JournalFs : IFsUnderTest
         while (true)
         {
             var header = AlignedBuffer.Create(SimPage.SizeBytes);
-            _ = await _view.ReadAsync(_endBytes, header, CancellationToken.None);
+            await ReadAsync(header);
             int length = BinaryPrimitives.ReadInt32LittleEndian(header.Span);
             if (length <= 0 || length > 1 << 24)
                 return;
             int bytes = (HeaderBytes + length + SimPage.SizeBytes - 1) / SimPage.SizeBytes * SimPage.SizeBytes;
             var batch = AlignedBuffer.Create(bytes);
-            _ = await _view.ReadAsync(_endBytes, batch, CancellationToken.None);
+            await ReadAsync(batch);
             uint crc = BinaryPrimitives.ReadUInt32LittleEndian(batch.Span[4..]);
             bool isWhole = crc == Crc32C.Compute(batch.Span[8..])
                 && BinaryPrimitives.ReadUInt32LittleEndian(batch.Span[8..]) == _lastCrc;
@@ -157,6 +166,13 @@ internal sealed class JournalFs : IFsUnderTest
             _lastCrc = crc;
             _endBytes += bytes;
         }
+    }
+
+    private async Task ReadAsync(Memory<byte> buffer)
+    {
+        var error = await _view.ReadAsync(_endBytes, buffer, CancellationToken.None);
+        if (error != FsError.None)
+            throw new VolumeException(error, "The journal cannot be read.");
     }
 
     private void Replay(string text)

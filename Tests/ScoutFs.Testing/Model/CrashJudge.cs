@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Globalization;
+using System.Threading.Tasks;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing.Model;
@@ -45,6 +46,18 @@ public sealed class CrashJudge
 
     /// <summary>Remembers this moment, while the judge goes on.</summary>
     public CrashJudge Snapshot() => new(this);
+
+    /// <summary>Looks at disks that nobody has mounted: whether they are sound, and hold an allowed state.</summary>
+    /// <param name="subject">What is on them.</param>
+    /// <param name="world">The disks.</param>
+    /// <returns>What is wrong, or null; operations that survived, -1 when something is wrong.</returns>
+    public async Task<(string? Failure, long Survived)> CheckAsync(ICrashSubject subject, CrashWorld world)
+    {
+        if (await subject.CheckAsync(world) is { } damage)
+            return (damage, -1);
+        string? difference = Judge(await subject.ReadAsync(world), out long survived);
+        return (difference, survived);
+    }
 
     /// <summary>Judges what was found after a crash.</summary>
     /// <param name="found">The volume.</param>

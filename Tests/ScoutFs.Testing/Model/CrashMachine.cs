@@ -75,9 +75,7 @@ public sealed class CrashMachine
 {
     private readonly ICrashSubject _subject;
     private readonly CrashOptions _options;
-    private SimDisk? _emptyMeta;
-    private SimDisk? _emptyData;
-    private ModelState? _emptyState;
+    private EmptyVolume? _empty;
 
     /// <summary>Creates a machine for many runs.</summary>
     public CrashMachine(ICrashSubject subject, CrashOptions options)
@@ -89,7 +87,7 @@ public sealed class CrashMachine
     /// <summary>Runs one seed.</summary>
     public CrashResult Run(ulong seed)
     {
-        Format();
+        _empty ??= new EmptyVolume(_subject, _options.AtomicBytes);
         var run = new OneRun(this, seed);
         string? failure;
         try
@@ -110,36 +108,6 @@ public sealed class CrashMachine
             TraceHash = run.TraceHash,
             Failure = failure,
         };
-    }
-
-    private static CrashWorld WorldOf(
-        SimDisk meta, SimDisk data, SimScheduler scheduler, SimFaults faults, SimLatency? latency, ulong seed) =>
-        new(
-            scheduler,
-            new SimTime(scheduler),
-            faults,
-            meta.Fork(faults, scheduler, latency, seed),
-            data.Fork(faults, scheduler, latency, seed),
-            new Prng(seed).Fork("world"));
-
-    private void Format()
-    {
-        if (_emptyState is not null)
-            return;
-        var world = WorldOf(
-            new SimDisk("meta", _subject.MetaBytes) { AtomicBytes = _options.AtomicBytes },
-            new SimDisk("data", _subject.DataBytes) { AtomicBytes = _options.AtomicBytes },
-            new SimScheduler(),
-            new SimFaults(),
-            null,
-            seed: 1);
-        _emptyState = world.Scheduler.Run(async () =>
-        {
-            await _subject.FormatAsync(world);
-            return await _subject.ReadAsync(world);
-        });
-        _emptyMeta = world.Meta;
-        _emptyData = world.DataDisk;
     }
 
     /// <summary>Disks as a power cut left them, and what may be on them.</summary>
@@ -178,15 +146,12 @@ public sealed class CrashMachine
         public string? Work()
         {
             Doing = "The work before any crash";
-            var scheduler = new SimScheduler(_prng.Fork("choice"));
-            var faults = new SimFaults(_seed);
-            var world = WorldOf(
-                _machine._emptyMeta!, _machine._emptyData!, scheduler, faults, _options.Latency, _seed);
-            var model = new ModelFs(_machine._emptyState!);
+            var world = _machine._empty!.Open(_seed, _options.Latency);
+            var model = new ModelFs(_machine._empty.State);
             var judge = new CrashJudge(model.State);
             CaptureCrashes(world, judge, "work", depth: 0, _options.CutPerMille);
-            string? failure = scheduler.Run(() => WorkAsync(world, model, judge));
-            TraceHash = scheduler.TraceHash;
+            string? failure = world.Scheduler.Run(() => WorkAsync(world, model, judge));
+            TraceHash = world.Scheduler.TraceHash;
             return failure;
         }
 
@@ -201,13 +166,6 @@ public sealed class CrashMachine
             }
 
             return null;
-        }
-
-        private static ModelTime TimeOf(SimTime time)
-        {
-            long ticks = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks;
-            return new ModelTime(
-                ticks / TimeSpan.TicksPerSecond, (uint)(ticks % TimeSpan.TicksPerSecond * 100));
         }
 
         private void CaptureCrashes(CrashWorld world, CrashJudge judge, string when, int depth, int perMille)
@@ -233,7 +191,7 @@ public sealed class CrashMachine
 
             // Mounting may give up when a device fails; working must not.
             world.Faults.FailPerMillion = _options.FailPerMillion;
-            var runner = new FsRunner(target, model, () => TimeOf(world.Time), judge)
+            var runner = new FsRunner(target, model, () => world.Now, judge)
             {
                 MayFail = _options.FailPerMillion > 0,
             };
@@ -261,10 +219,8 @@ public sealed class CrashMachine
         private string? RecoverFrom(Crash crash)
         {
             ulong seed = _prng.NextUInt64();
-            var scheduler = new SimScheduler(new Prng(seed).Fork("choice"));
-            var world = WorldOf(
-                crash.Meta, crash.DataDisk, scheduler, new SimFaults(seed), latency: null, seed);
-            return scheduler.Run(async () =>
+            var world = CrashWorld.Of(crash.Meta, crash.DataDisk, seed);
+            return world.Scheduler.Run(async () =>
             {
                 if (await CheckAsync(world, crash.Judge, isRecovered: false) is { } atOnce)
                     return "Before recovery: " + atOnce;
@@ -294,7 +250,7 @@ public sealed class CrashMachine
                 new Prng(seed).Fork("after"), _options.Profile, ModelState.RootId, FirstIdAfter);
             workload.Adopt(model.State);
             var target = await _machine._subject.MountAsync(world);
-            var runner = new FsRunner(target, model, () => TimeOf(world.Time));
+            var runner = new FsRunner(target, model, () => world.Now);
             for (int i = 0; i < _options.CountOperationsAfter; i++)
             {
                 if (await runner.StepAsync(workload.Next(model.State)) is { } difference)
@@ -309,13 +265,10 @@ public sealed class CrashMachine
 
         private async Task<string?> CheckAsync(CrashWorld world, CrashJudge judge, bool isRecovered = true)
         {
-            if (await _machine._subject.CheckAsync(world) is { } damage)
-                return damage;
-            var found = await _machine._subject.ReadAsync(world);
-            string? difference = judge.Judge(found, out long survived);
+            (string? failure, long survived) = await judge.CheckAsync(_machine._subject, world);
             if (isRecovered && survived >= 0 && survived < judge.CountOperations)
                 CountRollbacks++;
-            return difference;
+            return failure;
         }
     }
 }

@@ -52,6 +52,9 @@ public sealed class FsRunner
     /// <summary>Operations that the environment made fail.</summary>
     public long Failed { get; private set; }
 
+    /// <summary>What the last of them ended with.</summary>
+    public FsError LastFailure { get; private set; }
+
     /// <summary>The last operations, for messages.</summary>
     public string History => string.Join("\n  ", _last);
 
@@ -79,6 +82,7 @@ public sealed class FsRunner
         if (Environment.Allows(actual.Error) && !expected.Faults.Allows(actual.Error))
         {
             Failed++;
+            LastFailure = actual.Error;
             _ = Undo(before, isChange);
             Redo(actual.PartOf(op), now);
             return MayFail ? null : Describe(op, $"failed with {actual.Error}");

@@ -1,18 +1,6 @@
 using System.Threading.Tasks;
-using ScoutFs.Testing.Simulation;
-using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing.Model;
-
-/// <summary>A pair of simulated disks, and the world they are in.</summary>
-/// <param name="Scheduler">Thread of the world.</param>
-/// <param name="Time">Its clock.</param>
-/// <param name="Faults">Power supply of both disks.</param>
-/// <param name="Meta">Metadata device.</param>
-/// <param name="DataDisk">Data device.</param>
-/// <param name="Prng">Randomness of what runs in it.</param>
-public sealed record CrashWorld(
-    SimScheduler Scheduler, SimTime Time, SimFaults Faults, SimDisk Meta, SimDisk DataDisk, Prng Prng);
 
 /// <summary>A kind of file system that is to survive crashes.</summary>
 public interface ICrashSubject

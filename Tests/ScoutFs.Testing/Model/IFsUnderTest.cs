@@ -6,6 +6,9 @@ namespace ScoutFs.Testing.Model;
 /// <summary>A mounted file system that operations are done on.</summary>
 public interface IFsUnderTest : IAsyncDisposable
 {
+    /// <summary>Why it does nothing any more; empty while it works.</summary>
+    string IsolationReason { get; }
+
     /// <summary>Does an operation; translates ids into its inode numbers.</summary>
     /// <param name="op">One that the model knows.</param>
     Task<FsAnswer> ApplyAsync(FsOp op);

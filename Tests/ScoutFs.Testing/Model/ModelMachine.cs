@@ -32,6 +32,7 @@ public sealed class ModelMachine
 
     private readonly ICrashSubject _subject;
     private readonly ModelOptions _options;
+    private EmptyVolume? _empty;
 
     /// <summary>Creates a machine for many runs.</summary>
     public ModelMachine(ICrashSubject subject, ModelOptions options)
@@ -43,23 +44,15 @@ public sealed class ModelMachine
     /// <summary>Runs one seed.</summary>
     public CrashResult Run(ulong seed)
     {
-        var prng = new Prng(seed);
-        var scheduler = new SimScheduler(prng.Fork("choice"));
-        var faults = new SimFaults(seed);
-        var world = new CrashWorld(
-            scheduler,
-            new SimTime(scheduler),
-            faults,
-            new SimDisk("meta", _subject.MetaBytes, faults, scheduler, _options.Latency, seed),
-            new SimDisk("data", _subject.DataBytes, faults, scheduler, _options.Latency, seed),
-            prng.Fork("world"));
+        _empty ??= new EmptyVolume(_subject);
+        var world = _empty.Open(seed, _options.Latency);
         long done = 0;
         string? failure;
         try
         {
-            failure = scheduler.Run(async () =>
+            failure = world.Scheduler.Run(async () =>
             {
-                (string? difference, done) = await WorkAsync(world, prng);
+                (string? difference, done) = await WorkAsync(world, new Prng(seed));
                 return difference;
             });
         }
@@ -72,23 +65,16 @@ public sealed class ModelMachine
         {
             Seed = seed,
             CountOperations = done,
-            TraceHash = scheduler.TraceHash,
+            TraceHash = world.Scheduler.TraceHash,
             Failure = failure,
         };
     }
 
-    private static ModelTime TimeOf(SimTime time)
-    {
-        long ticks = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks;
-        return new ModelTime(ticks / TimeSpan.TicksPerSecond, (uint)(ticks % TimeSpan.TicksPerSecond * 100));
-    }
-
     private async Task<(string? Failure, long Done)> WorkAsync(CrashWorld world, Prng prng)
     {
-        await _subject.FormatAsync(world);
-        var model = new ModelFs(await _subject.ReadAsync(world));
+        var model = new ModelFs(_empty!.State);
         var target = await _subject.MountAsync(world);
-        var runner = new FsRunner(target, model, () => TimeOf(world.Time));
+        var runner = new FsRunner(target, model, () => world.Now);
         var workloads = new Workload[_options.CountCallers];
         for (int i = 0; i < workloads.Length; i++)
         {

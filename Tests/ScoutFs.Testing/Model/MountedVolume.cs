@@ -38,6 +38,9 @@ public sealed class MountedVolume : IFsUnderTest
     /// <summary>The node.</summary>
     public LocalNode Node => _node;
 
+    /// <inheritdoc/>
+    public string IsolationReason => _node.IsolationReason;
+
     /// <summary>Mounts a volume, also one that was not unmounted: whoever had it is known to be dead.</summary>
     /// <exception cref="VolumeException">It cannot be mounted.</exception>
     public static async Task<MountedVolume> MountAsync(CrashWorld world) =>

@@ -1,0 +1,36 @@
+using ScoutFs.Testing.Simulation;
+
+namespace ScoutFs.Testing.Model;
+
+/// <summary>An empty file system that is made once, for many runs to begin with.</summary>
+public sealed class EmptyVolume
+{
+    private readonly SimDisk _meta;
+    private readonly SimDisk _data;
+
+    /// <summary>Makes it.</summary>
+    /// <param name="subject">What is made.</param>
+    /// <param name="atomicBytes">Pieces that its disks write whole.</param>
+    public EmptyVolume(ICrashSubject subject, int atomicBytes = SimPage.SizeBytes)
+    {
+        var world = CrashWorld.Of(
+            new SimDisk("meta", subject.MetaBytes) { AtomicBytes = atomicBytes },
+            new SimDisk("data", subject.DataBytes) { AtomicBytes = atomicBytes },
+            seed: 1);
+        State = world.Scheduler.Run(async () =>
+        {
+            await subject.FormatAsync(world);
+            return await subject.ReadAsync(world);
+        });
+        _meta = world.Meta;
+        _data = world.DataDisk;
+    }
+
+    /// <summary>What the model has of it: the attributes of the root.</summary>
+    public ModelState State { get; }
+
+    /// <summary>Makes a world with a fresh copy.</summary>
+    /// <param name="seed">Decides everything in it.</param>
+    /// <param name="latency">Speed of disks; null: they answer at once.</param>
+    public CrashWorld Open(ulong seed, SimLatency? latency = null) => CrashWorld.Of(_meta, _data, seed, latency);
+}
