@@ -53,6 +53,7 @@ internal static class CliErrors
             [FsError.WouldBlock] = (11, "Resource temporarily unavailable"),
             [FsError.PastEnd] = (6, "No such device or address"),
             [FsError.Loop] = (40, "Too many levels of symbolic links"),
+            [FsError.Overflow] = (75, "Value too large for defined data type"),
         }.ToFrozenDictionary();
 
     /// <summary>errno of a code, as on Linux; total, which a test proves.</summary>

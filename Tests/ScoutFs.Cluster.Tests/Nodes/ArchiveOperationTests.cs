@@ -146,7 +146,10 @@ internal sealed class ArchiveOperationTests : MountedFixture
         Assert.That(await Fs.ReadAsync(ino, 0, read, None), Is.EqualTo((FsError.None, 100_000)));
         Assert.That(read.AsSpan().ContainsAnyExcept((byte)0), Is.False);
         Assert.That(
-            await Fs.FallocateAsync(ino, ulong.MaxValue, 2, false, None), Is.EqualTo(FsError.FileTooLarge));
+            await Fs.FallocateAsync(ino, ulong.MaxValue, 2, false, None), Is.EqualTo(FsError.Invalid));
+        Assert.That(
+            await Fs.FallocateAsync(ino, 1UL << 63, 2, false, None), Is.EqualTo(FsError.FileTooLarge));
+        Assert.That(await Fs.FallocateAsync(ino, 7, 0, false, None), Is.EqualTo(FsError.None));
     }
 
     [Test]

@@ -108,19 +108,18 @@ public sealed class DataPort : IDisposable
         return _plan;
     }
 
-    /// <summary>Takes free blocks for all holes of a range. False: no more are in memory, nothing is taken.</summary>
+    /// <summary>Takes free blocks for all holes and offline blocks of a range. False: no more are in memory, nothing is
+    /// taken.</summary>
     /// <param name="context">The running operation.</param>
     /// <param name="inode">A loaded inode.</param>
     /// <param name="first">First block.</param>
     /// <param name="end">Block behind the last.</param>
-    /// <param name="isStaging">Offline blocks without space get some too.</param>
     /// <param name="plan">Extents to add.</param>
     public bool Plan(
         OperationContext context,
         in InodeHandle inode,
         ulong first,
         ulong end,
-        bool isStaging,
         out List<DataExtent> plan)
     {
         plan = EmptyPlan();
@@ -130,7 +129,7 @@ public sealed class DataPort : IDisposable
             bool isKnown = FileExtents.Next(context, inode, block, out bool isFound, out var extent);
             Invariant.Require(isKnown);
             bool isInside = isFound && extent.Start <= block;
-            if (isInside && (extent.Blkno != 0 || !isStaging))
+            if (isInside && extent.Blkno != 0)
             {
                 block = extent.End;
                 continue;

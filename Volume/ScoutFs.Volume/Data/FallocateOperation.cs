@@ -97,7 +97,9 @@ public struct FallocateOperation(
             return error;
         if (InodeAccess.IsRetained(item))
             return FsError.NotPermitted;
-        return offset > long.MaxValue || length > long.MaxValue - offset ? FsError.FileTooLarge : FsError.None;
+        if (length > ulong.MaxValue - offset)
+            return FsError.Invalid;
+        return offset + length > long.MaxValue ? FsError.FileTooLarge : FsError.None;
     }
 
     // Space for holes, and for offline blocks to be staged into.

@@ -28,7 +28,7 @@ public enum DataWaitOp : byte
 /// <summary>A waiting operation, as agents see it.</summary>
 /// <param name="Ino">Inode number.</param>
 /// <param name="Block">First offline block that it needs.</param>
-/// <param name="Op">What it does.</param>
+/// <param name="Op">What it does; all of it, where several wait for one block.</param>
 public readonly record struct DataWaiting(ulong Ino, ulong Block, DataWaitOp Op);
 
 /// <summary>Operations of this mount that wait for offline data (engine §8.9).</summary>
@@ -54,12 +54,29 @@ public sealed class OfflineWaiters
     }
 
     /// <summary>Wakes all that wait for an inode, to look again.</summary>
-    public void Wake(ulong ino) => End(ino, 0, ulong.MaxValue, DataWaitOp.None, FsError.None);
+    public void Wake(ulong ino) => Wake(ino, ino);
+
+    /// <summary>Wakes all that wait for any of some inodes, to look again: another mount may have changed
+    /// them.</summary>
+    public void Wake(ulong firstIno, ulong lastIno) =>
+        End(firstIno, lastIno, 0, ulong.MaxValue, DataWaitOp.None, FsError.None);
+
+    /// <summary>Whether anybody waits for an inode.</summary>
+    public bool IsAwaited(ulong ino)
+    {
+        foreach (var key in _waiters.Keys)
+        {
+            if (key.Ino == ino)
+                return true;
+        }
+
+        return false;
+    }
 
     /// <summary>Ends waiters with an error (engine §8.9).</summary>
     /// <returns>How many there were.</returns>
     public int Fail(ulong ino, ulong firstBlock, ulong lastBlock, DataWaitOp ops, FsError error) =>
-        End(ino, firstBlock, lastBlock, ops, error);
+        End(ino, ino, firstBlock, lastBlock, ops, error);
 
     /// <summary>Ends every waiter: the mount is cut off.</summary>
     public void FailAll(FsError error)
@@ -69,31 +86,35 @@ public sealed class OfflineWaiters
         _waiters.Clear();
     }
 
-    /// <summary>The waiters behind a place, in order.</summary>
+    /// <summary>The waiters behind a place, in order; those for one block as one.</summary>
     public List<DataWaiting> List(ulong afterIno, ulong afterBlock, int limit)
     {
         var found = new List<DataWaiting>();
         foreach (var (key, waiter) in _waiters)
         {
-            if (found.Count == limit)
+            if (key.Ino < afterIno || (key.Ino == afterIno && key.Block <= afterBlock))
+                continue;
+            if (found.Count > 0 && found[^1] is var last && last.Ino == key.Ino && last.Block == key.Block)
+                found[^1] = last with { Op = last.Op | waiter.Op };
+            else if (found.Count < limit)
+                found.Add(new DataWaiting(key.Ino, key.Block, waiter.Op));
+            else
                 break;
-            bool isBehind = key.Ino > afterIno || (key.Ino == afterIno && key.Block > afterBlock);
-            var waiting = new DataWaiting(key.Ino, key.Block, waiter.Op);
-            if (isBehind && (found.Count == 0 || found[^1] != waiting))
-                found.Add(waiting);
         }
 
         return found;
     }
 
-    private int End(ulong ino, ulong firstBlock, ulong lastBlock, DataWaitOp ops, FsError error)
+    private int End(
+        ulong firstIno, ulong lastIno, ulong firstBlock, ulong lastBlock, DataWaitOp ops, FsError error)
     {
         if (_waiters.Count == 0)
             return 0;
         var ended = new List<Waiter>();
         foreach (var (key, waiter) in _waiters)
         {
-            bool isMeant = key.Ino == ino && key.Block >= firstBlock && key.Block <= lastBlock
+            bool isMeant = key.Ino >= firstIno && key.Ino <= lastIno
+                && key.Block >= firstBlock && key.Block <= lastBlock
                 && (error == FsError.None || (waiter.Op & ops) != 0);
             if (isMeant)
                 ended.Add(waiter);

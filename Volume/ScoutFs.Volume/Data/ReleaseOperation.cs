@@ -74,6 +74,9 @@ public struct ReleaseOperation(
 
             if (change == OfflineChange.Punch && !(extent.IsOffline && extent.Blkno == 0))
             {
+                // What comes before it is done first.
+                if (count > 0)
+                    break;
                 Error = FsError.Invalid;
                 return true;
             }

@@ -1,3 +1,4 @@
+using System;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Locking;
@@ -5,6 +6,50 @@ using ScoutFs.Volume.Primitives;
 using ScoutFs.Volume.Transactions;
 
 namespace ScoutFs.Volume.Data;
+
+/// <summary>Archive attributes by the bits that agents name them with, never renumber (archive §9.7).</summary>
+[Flags]
+public enum AttributeFields : ulong
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>Seq of the last change.</summary>
+    MetaSeq = 1 << 0,
+
+    /// <summary>Seq of the last change of contents.</summary>
+    DataSeq = 1 << 1,
+
+    /// <summary>Version of the contents.</summary>
+    DataVersion = 1 << 2,
+
+    /// <summary>Blocks with contents.</summary>
+    OnlineBlocks = 1 << 3,
+
+    /// <summary>Blocks whose contents are archived.</summary>
+    OfflineBlocks = 1 << 4,
+
+    /// <summary>Last change of the inode.</summary>
+    Ctime = 1 << 5,
+
+    /// <summary>Creation.</summary>
+    Crtime = 1 << 6,
+
+    /// <summary>Size.</summary>
+    Size = 1 << 7,
+
+    /// <summary>Retention.</summary>
+    Retention = 1 << 8,
+
+    /// <summary>Project id.</summary>
+    Project = 1 << 9,
+
+    /// <summary>Those that format version 1 lacks.</summary>
+    SinceVersion2 = Retention | Project,
+
+    /// <summary>All of them.</summary>
+    All = (1 << 10) - 1,
+}
 
 /// <summary>Archive attributes to set on an inode; null leaves one alone (archive §9.7).</summary>
 public readonly record struct ArchiveAttributes
@@ -29,6 +74,17 @@ public readonly record struct ArchiveAttributes
 
     /// <summary>Project id; needs format version 2.</summary>
     public ulong? Project { get; init; }
+
+    /// <summary>What the older call SETATTR_MORE sets: size and both times always, the version unless 0.</summary>
+    public static ArchiveAttributes Older(
+        ulong dataVersion, ulong size, bool isOffline, Timespec ctime, Timespec crtime) => new()
+        {
+            DataVersion = dataVersion == 0 ? null : dataVersion,
+            Size = size,
+            IsOffline = isOffline,
+            Ctime = ctime,
+            Crtime = crtime,
+        };
 }
 
 /// <summary>Sets archive attributes, as when a file is restored whose contents stay in the archive.</summary>

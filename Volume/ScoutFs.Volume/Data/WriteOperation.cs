@@ -91,10 +91,14 @@ public struct WriteOperation : IOperation
         // The version is of the whole file: nothing of it may be in the archive alone (engine §8.5).
         if (inode.Item.OfflineBlocks != 0UL && _stagedVersion is null)
         {
-            if (!OfflineExtents.FindFirst(context, inode, 0, ulong.MaxValue, out ulong block))
+            ulong sizeBlocks = (inode.Item.Size.Value + BlockBytes - 1) / BlockBytes;
+            if (!OfflineExtents.FindFirst(context, inode, 0, sizeBlocks, out ulong block))
                 return false;
-            context.Need(_data.Waiters.Add(_ino, block, DataWaitOp.Write), releasesLocks: true);
-            return false;
+            if (block != ulong.MaxValue)
+            {
+                context.Need(_data.Waiters.Add(_ino, block, DataWaitOp.Write), releasesLocks: true);
+                return false;
+            }
         }
 
         if (_stagedVersion is null)
@@ -131,7 +135,8 @@ public struct WriteOperation : IOperation
             return hold == HoldResult.NoSpace;
         }
 
-        if (!_data.Plan(context, inode, first, end, _stagedVersion is not null, out var plan))
+        // Blocks past the end may be offline, too: nobody waits for those.
+        if (!_data.Plan(context, inode, first, end, out var plan))
         {
             context.Need(context.Transaction.DataSpace, releasesLocks: false);
             return false;

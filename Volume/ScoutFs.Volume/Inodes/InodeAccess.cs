@@ -1,3 +1,4 @@
+using System;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Locking;
 using ScoutFs.Volume.Primitives;
@@ -29,12 +30,21 @@ public static class InodeAccess
         inode = new InodeHandle { Ino = ino, Lock = clusterLock };
         if (!isFound)
             error = FsError.NotFound;
-        else if (value.Length == InodeItem.Version2Bytes)
-            inode.Item = Disk.Ref<InodeItem>(value);
-        else if (value.Length == InodeItem.Version1Bytes)
-            value.CopyTo(Disk.MutableBytes(ref inode.Item));
-        else
+        else if (!TryParse(value, out inode.Item))
             error = FsError.Corrupt;
+        return true;
+    }
+
+    /// <summary>Reads an inode item's value; false when it has neither length.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> value, out InodeItem item)
+    {
+        item = default;
+        if (value.Length == InodeItem.Version2Bytes)
+            item = Disk.Ref<InodeItem>(value);
+        else if (value.Length == InodeItem.Version1Bytes)
+            value.CopyTo(Disk.MutableBytes(ref item));
+        else
+            return false;
         return true;
     }
 
@@ -61,7 +71,12 @@ public static class InodeAccess
     }
 
     /// <summary>Stores a changed inode and moves its index items; cannot fail.</summary>
-    public static void Store(OperationContext context, ref InodeHandle inode, bool changesData)
+    /// <param name="context">The running operation.</param>
+    /// <param name="inode">The inode, prepared.</param>
+    /// <param name="changesData">Whether data_seq is set too.</param>
+    /// <param name="isCounted">Whether the inode's count of changes grows.</param>
+    public static void Store(
+        OperationContext context, ref InodeHandle inode, bool changesData, bool isCounted = true)
     {
         ulong trans = context.TransSeq;
         ref var item = ref inode.Item;
@@ -78,7 +93,8 @@ public static class InodeAccess
             item.DataSeq = trans;
         }
 
-        item.Version = item.Version + 1;
+        if (isCounted)
+            item.Version = item.Version + 1;
         Put(context, inode);
     }
 

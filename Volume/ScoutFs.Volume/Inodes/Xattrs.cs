@@ -42,6 +42,27 @@ public static class Xattrs
     public static bool NeedsPrivilege(ReadOnlySpan<byte> name) =>
         name.StartsWith("trusted."u8) || XattrName.TagsOf(name) != XattrTags.None;
 
+    /// <summary>Reads the tags of a name, as strictly as who sets an xattr must (archive §10.3).</summary>
+    /// <returns>False without any, with one given twice, and with both totl and indx.</returns>
+    public static bool TryParseTags(ReadOnlySpan<byte> name, out XattrTags tags)
+    {
+        tags = XattrTags.None;
+        if (name.Length < XattrName.MinTaggedBytes || !name.StartsWith("scoutfs."u8))
+            return false;
+        for (var rest = name[8..]; rest.Length >= 5; rest = rest[5..])
+        {
+            var tag = TagAt(rest);
+            if (tag == XattrTags.None)
+                break;
+            if ((tags & tag) != 0)
+                return false;
+            tags |= tag;
+        }
+
+        const XattrTags both = XattrTags.Totl | XattrTags.Indx;
+        return tags != XattrTags.None && (tags & both) != both;
+    }
+
     /// <summary>Parts of an xattr.</summary>
     public static int PartsOf(int nameBytes, int valueBytes) =>
         (HeaderBytes + nameBytes + valueBytes + FormatConstants.MaxValueBytes - 1) / FormatConstants.MaxValueBytes;
@@ -289,19 +310,7 @@ public static class Xattrs
 
     private static FsError CheckTagged(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ulong formatVersion)
     {
-        var tags = XattrName.TagsOf(name);
-        var seen = XattrTags.None;
-        for (var rest = name[8..]; rest.Length >= 5; rest = rest[5..])
-        {
-            var tag = TagAt(rest);
-            if (tag == XattrTags.None)
-                break;
-            if ((seen & tag) != 0)
-                return FsError.Invalid;
-            seen |= tag;
-        }
-
-        if (tags == XattrTags.None || (tags & (XattrTags.Totl | XattrTags.Indx)) == (XattrTags.Totl | XattrTags.Indx))
+        if (!TryParseTags(name, out var tags))
             return FsError.Invalid;
         if ((tags & XattrTags.Totl) != 0
             && !(XattrName.TryParseTotal(name, out _, out _, out _) && XattrName.TryParseNumber(value, out _)))

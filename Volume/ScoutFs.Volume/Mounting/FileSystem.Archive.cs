@@ -4,6 +4,8 @@ using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
+using ScoutFs.Volume.Items;
 using ScoutFs.Volume.Primitives;
 using ScoutFs.Volume.Quota;
 
@@ -44,21 +46,54 @@ public sealed partial class FileSystem
     }
 
     /// <summary>Makes offline blocks holes (archive §9.15).</summary>
-    /// <returns>None; OutOfRange for a range that is not of whole blocks; Invalid, Stale, NotPermitted…</returns>
+    /// <returns>None; Overflow for a range that is not of whole blocks; Invalid, Stale, NotPermitted…</returns>
     public async ValueTask<FsError> PunchOfflineAsync(
         ulong ino, ulong offset, ulong length, ulong dataVersion, CancellationToken cancellationToken)
     {
         if (length == 0)
             return FsError.None;
         if (!IsBlockRange(offset, length))
-            return FsError.OutOfRange;
+            return FsError.Overflow;
         var (error, _) = await ChangeOfflineAsync(
             OfflineChange.Punch, ino, BlockOf(offset), BlockOf(offset) + BlockOf(length), dataVersion,
             cancellationToken);
         return error;
     }
 
+    /// <summary>Moves blocks of one file into a hole, or offline blocks, of another (archive §9.13).</summary>
+    /// <remarks>Goes in transactions of bounded size: after an error, what was moved before stays moved. Whoever calls
+    /// may write to both files.</remarks>
+    /// <param name="move">What to move.</param>
+    /// <param name="cancellationToken">Ends a wait; what was moved stays.</param>
+    /// <returns>
+    /// None; Overflow for a range that ends too far; Invalid for one that is not of whole blocks, or lies in one file,
+    /// or where the target has blocks already; Stale, NotPermitted, Offline, IsDirectory, FileTooLarge, NotFound,
+    /// NoSpace, Corrupt, Io.
+    /// </returns>
+    public async ValueTask<FsError> MoveBlocksAsync(BlockMove move, CancellationToken cancellationToken)
+    {
+        if (move.Length == 0)
+            return FsError.None;
+        if (Wraps(move.FromOffset, move.Length) || Wraps(move.ToOffset, move.Length))
+            return FsError.Overflow;
+        if (move.FromIno == move.ToIno)
+            return FsError.Invalid;
+        for (ulong doneBlocks = 0; ;)
+        {
+            var (error, done) = await _runner.RunAsync(
+                new MoveBlocksOperation(move, doneBlocks, Now, _mount.Data), cancellationToken);
+            if (error != FsError.None || done.IsDone)
+                return error;
+            doneBlocks = done.DoneBlocks;
+        }
+    }
+
     /// <summary>Brings contents back from the archive (archive §9.6).</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="offset">First byte, a multiple of 4096.</param>
+    /// <param name="bytes">Whole blocks, except at the end of the file.</param>
+    /// <param name="dataVersion">Version that the contents are of.</param>
+    /// <param name="cancellationToken">Ends a wait; what was staged stays.</param>
     /// <returns>Bytes staged with None; Invalid, Stale for another version, NotFound, NoSpace, Corrupt, Io.</returns>
     public async ValueTask<(FsError Error, int Staged)> StageAsync(
         ulong ino,
@@ -67,11 +102,22 @@ public sealed partial class FileSystem
         ulong dataVersion,
         CancellationToken cancellationToken)
     {
+        if (offset % FormatConstants.SmallBlockBytes != 0 || (ulong)bytes.Length > ulong.MaxValue - offset)
+            return (FsError.Invalid, 0);
+        if (bytes.IsEmpty)
+            return (FsError.None, 0);
+
+        // Of the whole range; the pieces are checked once more.
+        var (error, inode) = await GetAttributesAsync(ino, cancellationToken);
+        if (error == FsError.None)
+            error = CheckStage(inode, offset + (ulong)bytes.Length, dataVersion);
+        if (error != FsError.None)
+            return (error, 0);
         int staged = 0;
         while (staged < bytes.Length)
         {
             var piece = bytes.Slice(staged, Math.Min(WriteOperation.MaxBytes, bytes.Length - staged));
-            var (error, done) = await _runner.RunAsync(
+            (error, _) = await _runner.RunAsync(
                 new WriteOperation(
                     ino, offset + (ulong)staged, piece, false, false, Now, _mount.Data, dataVersion),
                 cancellationToken);
@@ -83,10 +129,30 @@ public sealed partial class FileSystem
         return (FsError.None, staged);
     }
 
-    /// <summary>Sets archive attributes (archive §9.7).</summary>
+    /// <summary>Reads archive attributes by their names in a mask (archive §9.7).</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="fields">What is asked for.</param>
+    /// <param name="cancellationToken">Ends a wait.</param>
+    /// <returns>None and the inode, which has them all; Invalid for unknown fields; Unsupported for fields that the
+    /// volume's format version lacks; NotFound, Corrupt, Io.</returns>
+    public ValueTask<(FsError Error, InodeItem Item)> GetFieldsAsync(
+        ulong ino, AttributeFields fields, CancellationToken cancellationToken)
+    {
+        if ((fields & ~AttributeFields.All) != 0)
+            return new((FsError.Invalid, default));
+        if ((fields & AttributeFields.SinceVersion2) != 0 && FormatVersion < 2)
+            return new((FsError.Unsupported, default));
+        return fields == 0 ? new((FsError.None, default)) : GetAttributesAsync(ino, cancellationToken);
+    }
+
+    /// <summary>Sets archive attributes (archive §9.7); nothing to set changes nothing.</summary>
+    /// <returns>None and the inode; NotFound, Invalid, NotPermitted under retention, Unsupported, NoSpace, Corrupt,
+    /// Io.</returns>
     public async ValueTask<(FsError Error, InodeItem Item)> RestoreAsync(
         ulong ino, ArchiveAttributes changes, CancellationToken cancellationToken)
     {
+        if (changes == default)
+            return await GetAttributesAsync(ino, cancellationToken);
         var (error, done) = await _runner.RunAsync(new RestoreOperation(ino, changes), cancellationToken);
         return (error, done.Item);
     }
@@ -101,7 +167,22 @@ public sealed partial class FileSystem
         return error;
     }
 
+    /// <summary>Lists quota rules in storage order (archive §9.14).</summary>
+    /// <param name="from">First place; all zero at the beginning.</param>
+    /// <param name="rules">Receives rules; emptied first. None: there are no more.</param>
+    /// <param name="limit">Rules at most.</param>
+    /// <param name="cancellationToken">Ends a wait.</param>
+    /// <returns>None, and the place to go on from; Unsupported on a volume of format version 1; Corrupt, Io.</returns>
+    public async ValueTask<(FsError Error, QuotaRulePosition Next)> ListQuotaRulesAsync(
+        QuotaRulePosition from, List<QuotaRuleItem> rules, int limit, CancellationToken cancellationToken)
+    {
+        rules.Clear();
+        var (error, done) = await _runner.RunAsync(new ListRulesOperation(from, rules, limit), cancellationToken);
+        return (error, done.Next);
+    }
+
     /// <summary>Operations of this mount that wait for staging, behind a place, in order (archive §9.8).</summary>
+    /// <remarks>All that wait for one block of a file come as one.</remarks>
     public List<DataWaiting> ListWaiting(ulong afterIno, ulong afterBlock, int limit)
     {
         lock (_mount.Gate)
@@ -117,7 +198,46 @@ public sealed partial class FileSystem
             return _mount.Data.Waiters.Fail(ino, firstBlock, lastBlock, ops, error);
     }
 
-    private static bool IsBlockRange(ulong offset, ulong length) => length - 1 <= ulong.MaxValue - offset
+    /// <summary>Ends operations that wait for a range of a file with an error, as agents ask for it
+    /// (archive §9.8).</summary>
+    /// <param name="ino">Inode number.</param>
+    /// <param name="offset">First byte; the range is widened to blocks.</param>
+    /// <param name="length">Bytes; 0 ends nothing.</param>
+    /// <param name="ops">Which of them.</param>
+    /// <param name="error">What they end with.</param>
+    /// <returns>None and how many there were; Invalid; Stale for an inode that is not known here.</returns>
+    public (FsError Error, int Count) FailWaitingRange(
+        ulong ino, ulong offset, ulong length, DataWaitOp ops, FsError error)
+    {
+        if (length == 0)
+            return (FsError.None, 0);
+        const DataWaitOp all = DataWaitOp.Read | DataWaitOp.Write | DataWaitOp.ChangeSize;
+        if ((ops & ~all) != 0 || error == FsError.None || Wraps(offset, length))
+            return (FsError.Invalid, 0);
+        lock (_mount.Gate)
+        {
+            int count = _mount.Data.Waiters.Fail(ino, BlockOf(offset), BlockOf(offset + length - 1), ops, error);
+            if (count > 0 || _mount.Data.Waiters.IsAwaited(ino))
+                return (FsError.None, count);
+            bool isKnown = _runner.Items.Find(Keys.Inode(ino), out var value) == ItemLookup.Found;
+            if (!isKnown)
+                return (_mount.OpenInodes.IsOpen(ino) ? FsError.None : FsError.Stale, 0);
+            bool isRegular = InodeAccess.TryParse(value, out var item) && InodeAccess.IsRegular(item);
+            return (isRegular ? FsError.None : FsError.Invalid, 0);
+        }
+    }
+
+    private static FsError CheckStage(in InodeItem inode, ulong end, ulong dataVersion)
+    {
+        bool isWhole = end % FormatConstants.SmallBlockBytes == 0 || end == inode.Size;
+        if (!InodeAccess.IsRegular(inode) || end > inode.Size || !isWhole)
+            return FsError.Invalid;
+        return inode.DataVersion == dataVersion ? FsError.None : FsError.Stale;
+    }
+
+    private static bool Wraps(ulong offset, ulong length) => length - 1 > ulong.MaxValue - offset;
+
+    private static bool IsBlockRange(ulong offset, ulong length) => !Wraps(offset, length)
         && offset % FormatConstants.SmallBlockBytes == 0 && length % FormatConstants.SmallBlockBytes == 0;
 
     private static ulong BlockOf(ulong offset) => offset / FormatConstants.SmallBlockBytes;

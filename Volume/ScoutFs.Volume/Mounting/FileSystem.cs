@@ -39,6 +39,9 @@ public sealed partial class FileSystem : IDisposable
         _time = time;
     }
 
+    /// <summary>Format version of the volume, 1 or 2.</summary>
+    public ulong FormatVersion => _runner.Volume.FormatVersion;
+
     /// <summary>The time now, as stored.</summary>
     public Timespec Now
     {
@@ -228,14 +231,15 @@ public sealed partial class FileSystem : IDisposable
     /// <summary>Allocates the blocks that a range lacks; contents do not change.</summary>
     /// <param name="ino">Inode number.</param>
     /// <param name="offset">First byte.</param>
-    /// <param name="length">Bytes, at least 1.</param>
+    /// <param name="length">Bytes; 0 does nothing.</param>
     /// <param name="keepsSize">The size stays.</param>
     /// <param name="cancellationToken">Ends a wait; what was allocated stays.</param>
+    /// <returns>None; Invalid for a range that wraps, FileTooLarge; NotPermitted, QuotaExceeded, NoSpace…</returns>
     public async ValueTask<FsError> FallocateAsync(
         ulong ino, ulong offset, ulong length, bool keepsSize, CancellationToken cancellationToken)
     {
         if (length == 0)
-            return FsError.Invalid;
+            return FsError.None;
         ulong next = offset / FormatConstants.SmallBlockBytes;
         while (true)
         {
@@ -296,10 +300,6 @@ public sealed partial class FileSystem : IDisposable
         if (_mount.OpenInodes.Close(ino, uses, out bool isUnlinked) && (hasNoLinks || isUnlinked))
             _mount.Deletion.Start(ino);
     }
-
-    /// <summary>Free and total counts.</summary>
-    public ValueTask<(FsError Error, WireStatFs Counts)> StatFsAsync(CancellationToken cancellationToken) =>
-        _mount.Leader.StatFsAsync(cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _bounce.Dispose();

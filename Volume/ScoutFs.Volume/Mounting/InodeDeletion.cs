@@ -14,29 +14,17 @@ namespace ScoutFs.Volume.Mounting;
 
 /// <summary>Deletes inodes that have no link left and are in use nowhere (engine §6.8).</summary>
 /// <remarks>
-/// <para>A deletion is a series of transactions, each of which leaves a valid inode without links, until the last
-/// removes inode and orphan item together; so it may be given up anywhere and begun again. Any thread.</para>
-/// <para>What is to be deleted waits in a queue, by inode group, for one of a few workers. So a million unlinked files
-/// are a million numbers and not as many half done deletions, and those of a group share its lock and one question who
-/// uses them.</para>
+/// A deletion is a series of transactions, each of which leaves a valid inode without links, until the last removes
+/// inode and orphan item together; so it may be given up anywhere and begun again. Any thread.
 /// </remarks>
 public sealed class InodeDeletion
 {
-    // One waits for a lock, the leader or a commit while another works.
-    private const int MaxWorkers = 4;
-
-    // Then others get the group's lock.
-    private const int MaxPerLock = 64;
-
     private readonly Mount _mount;
     private readonly Transactions.ILeader _leader;
 
-    // Guarded by the gate. A group is in _groups while its numbers wait for a worker.
-    private readonly Dictionary<ulong, Queue<ulong>> _waiting = [];
-    private readonly Queue<ulong> _groups = new();
+    // Guarded by the gate.
     private readonly HashSet<ulong> _running = [];
-    private readonly HashSet<Task> _workers = [];
-    private int _active;
+    private readonly HashSet<Task> _tasks = [];
     private bool _isStopped;
 
     /// <summary>Creates the deleter of a mount.</summary>
@@ -46,43 +34,32 @@ public sealed class InodeDeletion
         _leader = leader;
     }
 
-    /// <summary>Deletes an inode in the background, unless it is in use.</summary>
+    /// <summary>Starts deleting an inode in the background.</summary>
     public void Start(ulong ino)
     {
         lock (_mount.Gate)
         {
-            // Who finds it set must not clear it (engine §14 no. 37).
-            if (_isStopped || !_running.Add(ino))
+            if (_isStopped)
                 return;
-            ulong group = ino / FormatConstants.LockGroupSize;
-            if (!_waiting.TryGetValue(group, out var numbers))
-            {
-                _waiting.Add(group, numbers = new Queue<ulong>());
-                _groups.Enqueue(group);
-            }
-
-            numbers.Enqueue(ino);
-            if (_active >= MaxWorkers)
+            Task task = DeleteAsync(ino, CancellationToken.None).AsTask();
+            if (task.IsCompleted)
                 return;
-            _active++;
-            var worker = WorkAsync();
-            _ = _workers.Add(worker);
-            _ = ForgetAsync(worker);
+            _ = _tasks.Add(task);
+            _ = ForgetAsync(task);
         }
     }
 
     /// <summary>Waits for what was started.</summary>
-    /// <returns>None or Isolated.</returns>
     public async ValueTask<FsError> DrainAsync()
     {
         while (true)
         {
-            Task[] workers;
+            Task[] tasks;
             lock (_mount.Gate)
-                workers = [.. _workers];
-            if (workers.Length == 0)
+                tasks = [.. _tasks];
+            if (tasks.Length == 0)
                 return _mount.Transaction.IsIsolated ? FsError.Isolated : FsError.None;
-            await Task.WhenAll(workers);
+            await Task.WhenAll(tasks);
         }
     }
 
@@ -94,7 +71,30 @@ public sealed class InodeDeletion
         _ = await DrainAsync();
     }
 
-    /// <summary>Deletes every inode that a merged orphan item names and that is in use nowhere.</summary>
+    /// <summary>Deletes an inode if nobody uses it; else does nothing.</summary>
+    /// <returns>None, whether or not it was deleted; or why it could not be.</returns>
+    public async ValueTask<FsError> DeleteAsync(ulong ino, CancellationToken cancellationToken)
+    {
+        lock (_mount.Gate)
+        {
+            // Who finds it set must not clear it (engine §14 no. 37).
+            if (_mount.OpenInodes.PutOff(ino) || !_running.Add(ino))
+                return FsError.None;
+        }
+
+        await Task.Yield();
+        try
+        {
+            return await DeleteLockedAsync(ino, cancellationToken);
+        }
+        finally
+        {
+            lock (_mount.Gate)
+                _ = _running.Remove(ino);
+        }
+    }
+
+    /// <summary>Tries to delete every inode that a merged orphan item names.</summary>
     public async ValueTask ScanOrphansAsync(BlockCache cache, CancellationToken cancellationToken)
     {
         ulong from = 0;
@@ -104,92 +104,34 @@ public sealed class InodeDeletion
             if (!await ReadOrphansAsync(cache, from, batch, cancellationToken) || batch.Count == 0)
                 return;
             foreach (ulong ino in batch)
-                Start(ino);
-            if (await DrainAsync() == FsError.Isolated)
-                return;
+            {
+                if (await DeleteAsync(ino, cancellationToken) == FsError.Isolated)
+                    return;
+            }
+
             from = batch[^1] + 1;
         }
     }
 
-    // Until nothing waits. An inode whose deletion failed stays an orphan, for the next scan.
-    private async Task WorkAsync()
-    {
-        await Task.Yield();
-        var batch = new List<ulong>(MaxPerLock);
-        while (TakeBatch(batch, out ulong group))
-            await DeleteBatchAsync(group, batch, CancellationToken.None);
-    }
-
-    private bool TakeBatch(List<ulong> batch, out ulong group)
-    {
-        batch.Clear();
-        lock (_mount.Gate)
-        {
-            if (!_groups.TryDequeue(out group))
-            {
-                _active--;
-                return false;
-            }
-
-            var numbers = _waiting[group];
-            while (batch.Count < MaxPerLock && numbers.TryDequeue(out ulong ino))
-                batch.Add(ino);
-            if (numbers.Count > 0)
-                _groups.Enqueue(group);
-            else
-                _ = _waiting.Remove(group);
-            return true;
-        }
-    }
-
-    // The lock is held from the question who uses the inodes to its end: nobody can begin to use them meanwhile.
-    private async ValueTask DeleteBatchAsync(ulong group, List<ulong> batch, CancellationToken cancellationToken)
+    // The lock is held from the question who uses the inode to its end: nobody can begin to use it meanwhile.
+    private async ValueTask<FsError> DeleteLockedAsync(ulong ino, CancellationToken cancellationToken)
     {
         var (error, clusterLock) = await _mount.Locks.WaitAsync(
-            LockRange.InodeGroup(batch[0]), LockMode.Write, cancellationToken);
+            LockRange.InodeGroup(ino), LockMode.Write, cancellationToken);
         if (error != FsError.None)
-        {
-            batch.ForEach(Forget);
-            return;
-        }
-
+            return error;
         try
         {
-            (error, var map) = await _leader.OpenInoMapAsync(group, cancellationToken);
-            foreach (ulong ino in batch)
-            {
-                if (error == FsError.None && PutOff(ino))
-                    continue;
-
-                // One that fails keeps no other from being deleted.
-                if (error == FsError.None && !IsSet(map.Bits, ino))
-                    _ = await DeleteStepsAsync(ino, cancellationToken);
-                Forget(ino);
-            }
+            (error, var map) = await _leader.OpenInoMapAsync(ino / FormatConstants.LockGroupSize, cancellationToken);
+            if (_mount.OpenInodes.PutOff(ino) || error != FsError.None || IsSet(map.Bits, ino))
+                return error;
+            return await DeleteStepsAsync(ino, cancellationToken);
         }
         finally
         {
             lock (_mount.Gate)
                 _mount.Locks.Release(clusterLock!, LockMode.Write, _mount.Transaction.TransSeq);
         }
-    }
-
-    // In one step, or the last use could end between and find the deletion still under way.
-    private bool PutOff(ulong ino)
-    {
-        lock (_mount.Gate)
-        {
-            bool isOpen = _mount.OpenInodes.PutOff(ino);
-            if (isOpen)
-                _ = _running.Remove(ino);
-            return isOpen;
-        }
-    }
-
-    private void Forget(ulong ino)
-    {
-        lock (_mount.Gate)
-            _ = _running.Remove(ino);
     }
 
     private async ValueTask<FsError> DeleteStepsAsync(ulong ino, CancellationToken cancellationToken)
@@ -238,11 +180,11 @@ public sealed class InodeDeletion
         return status != BtreeStatus.Corrupt;
     }
 
-    private async Task ForgetAsync(Task worker)
+    private async Task ForgetAsync(Task task)
     {
         try
         {
-            await worker;
+            await task;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -250,7 +192,7 @@ public sealed class InodeDeletion
         }
 
         lock (_mount.Gate)
-            _ = _workers.Remove(worker);
+            _ = _tasks.Remove(task);
     }
 
     private static bool IsSet(in InoBitmap bits, ulong ino)

@@ -5,6 +5,7 @@ using System.Threading.Tasks;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Data;
+using ScoutFs.Volume.Forest;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Items;
@@ -69,7 +70,8 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         Runner.Transaction = Transaction;
         Transaction.OnIsolated = OnIsolated;
         Data = new DataPort(Runner, _buffers, options.Policy);
-        Quota = new QuotaCheck(_gate, new WeakTotals(parts.MetaDevice, _cache, parts.Time), parts.Time);
+        Weak = new WeakReader(parts.MetaDevice, _cache, parts.Time);
+        Quota = new QuotaCheck(_gate, Weak, parts.Time);
         Runner.Quota = Quota;
         DirectoryNumbers = new InodeNumbers(_gate, parts.Leader, options.InoAllocPerLock);
         FileNumbers = new InodeNumbers(_gate, parts.Leader, options.InoAllocPerLock);
@@ -107,6 +109,9 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
 
     /// <summary>The data side.</summary>
     internal DataPort Data { get; }
+
+    /// <summary>Reads without locks.</summary>
+    internal WeakReader Weak { get; }
 
     /// <summary>Quota rules.</summary>
     internal QuotaCheck Quota { get; }
@@ -188,8 +193,14 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
             return;
         lock (_gate)
         {
-            if (!Transaction.IsIsolated)
-                _items.Invalidate(clusterLock.Range.Start, clusterLock.Range.End);
+            if (Transaction.IsIsolated)
+                return;
+            var range = clusterLock.Range;
+            _items.Invalidate(range.Start, range.End);
+
+            // Whoever gets the lock next may be staging what operations here wait for.
+            if (range.Start.Zone == KeyZone.Fs)
+                Data.Waiters.Wake(range.Start.First, range.End.First);
         }
     }
 
@@ -207,7 +218,7 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         await Transaction.StopAsync();
         Transaction.Dispose();
         Data.Dispose();
-        Quota.Dispose();
+        Weak.Dispose();
         FileSystem.Dispose();
         _cache.Dispose();
         _stop.Dispose();

@@ -35,6 +35,13 @@ public sealed class OpenInodes
             _counts[ino] = _counts.GetValueOrDefault(ino) + 1;
     }
 
+    /// <summary>Whether the inode is in use.</summary>
+    public bool IsOpen(ulong ino)
+    {
+        lock (_gate)
+            return _counts.ContainsKey(ino);
+    }
+
     /// <summary>Ends uses.</summary>
     /// <param name="ino">Inode number.</param>
     /// <param name="uses">How many.</param>

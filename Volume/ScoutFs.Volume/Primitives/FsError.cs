@@ -108,4 +108,7 @@ public enum FsError : ushort
 
     /// <summary>A directory would become its own ancestor, or ancestors keep changing.</summary>
     Loop,
+
+    /// <summary>A range ends past the greatest number there is, or is not of whole blocks.</summary>
+    Overflow,
 }

@@ -60,6 +60,7 @@ public static class FsErrorTable
             [FsError.WouldBlock] = (FsErrorClass.Request, "it would have to wait"),
             [FsError.PastEnd] = (FsErrorClass.Request, "nothing there up to the end of the file"),
             [FsError.Loop] = (FsErrorClass.Request, "a directory would contain itself"),
+            [FsError.Overflow] = (FsErrorClass.Request, "the range is not of whole blocks, or ends too far"),
         }.ToFrozenDictionary();
 
     /// <summary>The class of a code.</summary>

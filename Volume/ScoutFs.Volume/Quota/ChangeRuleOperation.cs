@@ -25,38 +25,46 @@ public struct ChangeRuleOperation(QuotaRuleItem rule, bool isAdded, QuotaCheck c
         if (!context.Lock(LockRange.Quota, LockMode.Write, out var quotaLock))
             return false;
         ulong hash = Fnv1a.Hash64(Disk.Bytes(in rule));
-        ulong collision = 0;
+        var key = Keys.QuotaRule(hash, 0);
+        var at = key;
+        var last = Keys.QuotaRule(hash, ulong.MaxValue);
+        bool isFound;
         while (true)
         {
-            var key = Keys.QuotaRule(hash, collision);
-            if (!context.Find(quotaLock, key, out bool isFound, out var value))
+            if (!context.Next(quotaLock, at, last, out isFound, out var present, out var value))
                 return false;
-            bool isSame = isFound && value.SequenceEqual(Disk.Bytes(in rule));
-            if (!isSame && isFound)
+            if (!isFound)
+                break;
+            if (value.SequenceEqual(Disk.Bytes(in rule)))
             {
-                collision++;
-                continue;
+                key = present;
+                break;
             }
 
-            if (isSame == isAdded)
-            {
-                Error = isAdded ? FsError.Exists : FsError.NotFound;
-                return true;
-            }
+            // Another rule of this hash; between two of them one may have been deleted.
+            if (key == present)
+                key = Keys.QuotaRule(hash, present.Third + 1);
+            at = present.Next();
+        }
 
-            var hold = context.Hold(isAllocating: isAdded);
-            if (hold != HoldResult.Held)
-            {
-                Error = FsError.NoSpace;
-                return hold == HoldResult.NoSpace;
-            }
-
-            if (isAdded)
-                context.Items.Put(key, context.ItemSeq(quotaLock), Disk.Bytes(in rule));
-            else
-                context.Items.Remove(key, context.ItemSeq(quotaLock));
-            check.Forget();
+        if (isFound == isAdded)
+        {
+            Error = isAdded ? FsError.Exists : FsError.NotFound;
             return true;
         }
+
+        var hold = context.Hold(isAllocating: isAdded);
+        if (hold != HoldResult.Held)
+        {
+            Error = FsError.NoSpace;
+            return hold == HoldResult.NoSpace;
+        }
+
+        if (isAdded)
+            context.Items.Put(key, context.ItemSeq(quotaLock), Disk.Bytes(in rule));
+        else
+            context.Items.Remove(key, context.ItemSeq(quotaLock));
+        check.Forget();
+        return true;
     }
 }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
+using ScoutFs.Volume.Forest;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Locking;
 using ScoutFs.Volume.Primitives;
@@ -15,21 +16,20 @@ namespace ScoutFs.Volume.Quota;
 /// every mount. Verdicts are reused for 5 s: quotas enforce yesterday's sums, and overshooting is normal. Guarded by
 /// the gate.
 /// </remarks>
-public sealed class QuotaCheck : IQuotaCheck, IDisposable
+public sealed class QuotaCheck : IQuotaCheck
 {
     private const int MaxVerdicts = 4096;
     private static readonly TimeSpan VerdictAge = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate;
-    private readonly WeakTotals _totals;
+    private readonly WeakReader _totals;
     private readonly TimeProvider _time;
     private readonly Dictionary<QuotaLimit, (long Time, bool IsExceeded)> _verdicts = [];
-    private readonly SemaphoreSlim _reading = new(1);
     private QuotaRules? _rules;
     private ulong _rulesGeneration;
 
     /// <summary>Creates the check of a mount.</summary>
-    public QuotaCheck(Lock gate, WeakTotals totals, TimeProvider time)
+    public QuotaCheck(Lock gate, WeakReader totals, TimeProvider time)
     {
         _gate = gate;
         _totals = totals;
@@ -64,13 +64,6 @@ public sealed class QuotaCheck : IQuotaCheck, IDisposable
     /// <summary>The rules were changed by this mount.</summary>
     public void Forget() => _rules = null;
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _totals.Dispose();
-        _reading.Dispose();
-    }
-
     private bool LoadRules(OperationContext context, ClusterLock quotaLock, out FsError error)
     {
         error = FsError.None;
@@ -103,40 +96,23 @@ public sealed class QuotaCheck : IQuotaCheck, IDisposable
 
     private async ValueTask<FsError> DecideAsync(QuotaLimit limit, CancellationToken cancellationToken)
     {
-        await _reading.WaitAsync(cancellationToken);
-        try
+        var (error, isFound, total) = await _totals.ReadTotalAsync(limit.Total, cancellationToken);
+        if (error != FsError.None)
+            return error;
+        ulong use = limit.ComparesCount ? total.Count : total.Total;
+        lock (_gate)
         {
-            var (error, isFound, total) = await _totals.ReadAsync(limit.Total, cancellationToken);
-            if (error != FsError.None)
-                return error;
-            ulong use = limit.ComparesCount ? total.Count : total.Total;
-            lock (_gate)
-            {
-                if (_verdicts.Count >= MaxVerdicts)
-                    _verdicts.Clear();
-                _verdicts[limit] = (_time.GetTimestamp(), isFound && use >= limit.Limit);
-            }
+            if (_verdicts.Count >= MaxVerdicts)
+                _verdicts.Clear();
+            _verdicts[limit] = (_time.GetTimestamp(), isFound && use >= limit.Limit);
+        }
 
-            return FsError.None;
-        }
-        finally
-        {
-            _ = _reading.Release();
-        }
+        return FsError.None;
     }
 
     private sealed class VerdictNeed(QuotaCheck check, QuotaLimit limit) : IOperationNeed
     {
-        public async ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken)
-        {
-            try
-            {
-                return await check.DecideAsync(limit, cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
-                return FsError.Cancelled;
-            }
-        }
+        public ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken) =>
+            check.DecideAsync(limit, cancellationToken);
     }
 }

@@ -76,6 +76,9 @@ public sealed partial class Transaction : IDisposable
     /// <summary>Seq of the open transaction; 0 before the first.</summary>
     public ulong TransSeq { get; private set; }
 
+    /// <summary>The mount's id; 0 before the first transaction.</summary>
+    public ulong Rid => _log.Rid;
+
     /// <summary>Grows with every commit whose items have become clean; reads from before may be outdated.</summary>
     public ulong CommitStamp { get; private set; }
 
