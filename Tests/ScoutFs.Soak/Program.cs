@@ -17,6 +17,8 @@ internal static class Program
 
           MACHINE      crash    cut the power at every write (the default)
                        slow     the same on slow disks whose operations fail now and then
+                       merge    the same while log merges, srch compactions and orphan scans run
+                       recover  the same at every write of recoveries
                        errors   let each device operation fail in turn: once, for a while, for good;
                                 every other seed on slow disks
                        model    compare every answer with the model, four callers, no crashes
@@ -137,7 +139,7 @@ internal static class Program
             var parsed = new Arguments();
             for (int i = 0; i < args.Length; i++)
             {
-                if (args[i] is "crash" or "slow" or "errors" or "model" or "threads")
+                if (args[i] is "crash" or "slow" or "merge" or "recover" or "errors" or "model" or "threads")
                     parsed = parsed with { Machine = args[i] };
                 else if (i + 1 == args.Length || parsed.With(args[i], args[++i]) is not { } changed)
                     return null;
@@ -157,6 +159,11 @@ internal static class Program
                 case "slow":
                     crash = crash with { Latency = SimLatency.Usual, FailPerMillion = 10_000 };
                     return new CrashMachine(subject, crash).Run;
+                case "merge":
+                    return new CrashMachine(VolumeSubject.Busy, crash with { PausePerMille = 200 }).Run;
+                case "recover":
+                    crash = crash with { PausePerMille = 200, CutPerMille = 30, CutAgainPerMille = 1000 };
+                    return new CrashMachine(VolumeSubject.Busy, crash).Run;
                 case "errors":
                     var error = new ErrorOptions { CountOperations = CountOps };
                     var fast = new ErrorMachine(subject, error);

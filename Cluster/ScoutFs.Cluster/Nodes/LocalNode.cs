@@ -56,6 +56,9 @@ public sealed class LocalNode : IAsyncDisposable
         ? reason
         : _brokenReason;
 
+    /// <summary>The leader.</summary>
+    internal LeaderServer Leader => _leader!;
+
     /// <summary>Takes a volume, starts its leader and mounts it.</summary>
     /// <param name="meta">Metadata device, writable; stays the caller's.</param>
     /// <param name="data">Data device, writable; stays the caller's.</param>

@@ -197,6 +197,8 @@ internal sealed class JournalSubject(JournalDefect defect) : ICrashSubject
 
     public long DataBytes => 1L << 20;
 
+    public long? WholeMetaPage => null;
+
     public Task FormatAsync(CrashWorld world) => Task.CompletedTask;
 
     public async Task<ModelState> ReadAsync(CrashWorld world) => (await JournalFs.MountAsync(world, defect)).State;

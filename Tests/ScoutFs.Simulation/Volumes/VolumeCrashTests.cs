@@ -7,12 +7,44 @@ namespace ScoutFs.Simulation.Volumes;
 public sealed class VolumeCrashTests
 {
     [Test]
-    public void Crash_AtEveryWrite_LosesNothingThatWasSynced([Range(1, 4)] int seed)
+    public void Crash_AtEveryWrite_LosesNothingThatWasSynced([Range(1, 3)] int seed)
     {
         var result = new CrashMachine(new VolumeSubject(), new CrashOptions { CountOperations = 120 }).Run((ulong)seed);
 
         Assert.That(result.Failure, Is.Null);
         Assert.That(result.CountCrashes, Is.GreaterThan(20));
+        TestContext.Out.WriteLine(result);
+    }
+
+    [Test]
+    public void Crash_WhileLogsAreMerged_LosesNothingThatWasSynced([Range(21, 22)] int seed)
+    {
+        var subject = VolumeSubject.Busy;
+        var options = new CrashOptions { CountOperations = 80, PausePerMille = 200, CutPerMille = 250 };
+
+        var result = new CrashMachine(subject, options).Run((ulong)seed);
+
+        Assert.That(result.Failure, Is.Null);
+        Assert.That(subject.CountMerged, Is.Positive);
+        TestContext.Out.WriteLine(result);
+    }
+
+    [Test]
+    public void Crash_AtEveryWriteOfARecovery_LosesNothingThatWasSynced([Range(31, 31)] int seed)
+    {
+        var options = new CrashOptions
+        {
+            CountOperations = 40,
+            PausePerMille = 200,
+            CutPerMille = 30,
+            CutAgainPerMille = 1000,
+            CountOperationsAfter = 0,
+            MaxCrashes = 150,
+        };
+
+        var result = new CrashMachine(VolumeSubject.Busy, options).Run((ulong)seed);
+
+        Assert.That(result.Failure, Is.Null);
         TestContext.Out.WriteLine(result);
     }
 

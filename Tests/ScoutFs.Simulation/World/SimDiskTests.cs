@@ -76,7 +76,7 @@ public sealed class SimDiskTests
         for (ulong seed = 1; seed <= 200; seed++)
         {
             var faults = new SimFaults(seed);
-            var disk = new SimDisk("disk", Size, faults) { AtomicBytes = atomicBytes };
+            var disk = new SimDisk("disk", Size, faults) { AtomicBytes = atomicBytes, WholePage = 2 };
             var view = disk.Open("a");
             await WriteAsync(view, 0, 1, pages: 4);
             _ = await view.FlushAsync(CancellationToken.None);
@@ -94,6 +94,7 @@ public sealed class SimDiskTests
             }
 
             Assert.That(pieces, Is.SubsetOf(new byte[] { 1, 2 }));
+            Assert.That(bytes.Span.Slice(2 * Page, Page).IndexOfAnyExcept(bytes.Span[2 * Page]), Is.Negative);
             torn += pieces.Count == 2 ? 1 : 0;
         }
 

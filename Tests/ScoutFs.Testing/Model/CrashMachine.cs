@@ -32,7 +32,7 @@ public sealed record CrashOptions
     public int PausePerMille { get; init; } = 50;
 
     /// <summary>Pieces that disks write whole.</summary>
-    public int AtomicBytes { get; init; } = SimPage.SizeBytes;
+    public int AtomicBytes { get; init; } = 512;
 
     /// <summary>Speed of disks; null: they answer at once.</summary>
     public SimLatency? Latency { get; init; }
@@ -226,8 +226,12 @@ public sealed class CrashMachine
                     return "Before recovery: " + atOnce;
                 if (crash.Depth < MaxDepth)
                 {
+                    // One after the other, or there would be no end of them.
+                    int perMille = crash.Depth == 0
+                        ? _options.CutAgainPerMille
+                        : Math.Min(_options.CutAgainPerMille, 20);
                     CaptureCrashes(
-                        world, crash.Judge, $"recovery from {crash.Where}", crash.Depth + 1, _options.CutAgainPerMille);
+                        world, crash.Judge, $"recovery from {crash.Where}", crash.Depth + 1, perMille);
                 }
 
                 var target = await _machine._subject.MountAsync(world);

@@ -11,10 +11,14 @@ public sealed class EmptyVolume
     /// <summary>Makes it.</summary>
     /// <param name="subject">What is made.</param>
     /// <param name="atomicBytes">Pieces that its disks write whole.</param>
-    public EmptyVolume(ICrashSubject subject, int atomicBytes = SimPage.SizeBytes)
+    public EmptyVolume(ICrashSubject subject, int atomicBytes = 512)
     {
         var world = CrashWorld.Of(
-            new SimDisk("meta", subject.MetaBytes) { AtomicBytes = atomicBytes },
+            new SimDisk("meta", subject.MetaBytes)
+            {
+                AtomicBytes = atomicBytes,
+                WholePage = subject.WholeMetaPage,
+            },
             new SimDisk("data", subject.DataBytes) { AtomicBytes = atomicBytes },
             seed: 1);
         State = world.Scheduler.Run(async () =>

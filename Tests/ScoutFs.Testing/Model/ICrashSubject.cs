@@ -11,6 +11,9 @@ public interface ICrashSubject
     /// <summary>Size of the data device in bytes.</summary>
     long DataBytes { get; }
 
+    /// <summary>Page of 4096 bytes of the metadata device that must be written whole; null: none.</summary>
+    long? WholeMetaPage { get; }
+
     /// <summary>Makes an empty file system.</summary>
     Task FormatAsync(CrashWorld world);
 

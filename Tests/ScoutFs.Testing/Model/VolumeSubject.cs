@@ -1,7 +1,11 @@
+using System;
 using System.Globalization;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using ScoutFs.Cluster.Nodes;
+using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
@@ -10,11 +14,49 @@ namespace ScoutFs.Testing.Model;
 /// <summary>Lets the crash machine work on volumes: our mkfs, our engine, our checker.</summary>
 public sealed class VolumeSubject : ICrashSubject
 {
+    private const ulong FormattedFsRootBlkno = 2;
+
+    /// <summary>A volume on which log merges, srch compactions and orphan scans happen all the time.</summary>
+    public static VolumeSubject Busy => new()
+    {
+        MergePerMille = 200,
+        Node = new VolumeSubject().Node with
+        {
+            Mount = new VolumeSubject().Node.Mount with
+            {
+                SrchCompactDelay = TimeSpan.FromSeconds(1),
+                OrphanScanDelay = TimeSpan.FromSeconds(1),
+            },
+        },
+    };
+
     /// <summary>Room for some mounts and their leaders, which reserve it at once.</summary>
-    public long MetaBytes => 12L << 30;
+    public long MetaBytes { get; init; } = 12L << 30;
 
     /// <inheritdoc/>
-    public long DataBytes => 4L << 30;
+    public long DataBytes { get; init; } = 4L << 30;
+
+    /// <summary>Small caches, so that they overflow; several thousand mounts a minute must be made.</summary>
+    public LocalNodeOptions Node { get; init; } = new()
+    {
+        Mount = new MountOptions
+        {
+            BlockCacheBytes = 16 << 20,
+            ItemCacheBytes = 4 << 20,
+            DataBufferBytes = 8 << 20,
+            DataPreallocBlocks = 16,
+        },
+        Fencing = static (_, _) => new ValueTask<bool>(true),
+    };
+
+    /// <summary>Share of operations before which the next commit is told to begin a log merge, in thousandths.</summary>
+    public int MergePerMille { get; init; }
+
+    /// <summary>Unmounts of volumes of which a part was merged.</summary>
+    public long CountMerged { get; private set; }
+
+    /// <summary>The super block, of which there is no second copy (format §17.1).</summary>
+    public long? WholeMetaPage => (long)FormatConstants.SuperBlkno;
 
     /// <inheritdoc/>
     public async Task FormatAsync(CrashWorld world)
@@ -39,7 +81,11 @@ public sealed class VolumeSubject : ICrashSubject
     }
 
     /// <inheritdoc/>
-    public async Task<IFsUnderTest> MountAsync(CrashWorld world) => await MountedVolume.MountAsync(world);
+    public async Task<IFsUnderTest> MountAsync(CrashWorld world) => await MountedVolume.MountAsync(world, this);
+
+    /// <summary>Counts a volume that is about to be unmounted.</summary>
+    internal void Count(in SuperBlock super) =>
+        CountMerged += super.FsRoot.Ref.Blkno.Value != FormattedFsRootBlkno ? 1 : 0;
 
     /// <inheritdoc/>
     public async Task<string?> CheckAsync(CrashWorld world)

@@ -25,9 +25,8 @@ public readonly record struct SimLatency(long MinTicks, long MaxTicks, int SlowP
 /// was called, once the flush completes. Reads see completed writes, durable or not.</para>
 /// <para>2. When the power goes, each write that is not durable, completed or not, is kept, lost or torn, independently
 /// of all others; of overlapping ones, either may come out on top. Durable bytes survive. A torn write leaves any
-/// subset of its pieces of <see cref="AtomicBytes"/>, often just its front. 4096 is the default: the format has one
-/// super block of 4096 bytes and no second copy of it, so that it needs disks that write 4096 bytes whole or not at
-/// all. Everything else must survive pieces of 512 bytes as well.</para>
+/// subset of its pieces of <see cref="AtomicBytes"/>, often just its front. <see cref="WholePage"/> is written whole or
+/// not at all even so: the format has one super block of 4096 bytes and no second copy of it.</para>
 /// <para>3. After the power went, operations never complete: the program that waits for them is gone, too. Views
 /// opened before stay dead; views opened after <see cref="SimFaults.Restore"/> find what survived.</para>
 /// <para>4. An operation that fails (<see cref="FsError.Io"/>) may have written all, nothing or pieces; what it has
@@ -105,6 +104,9 @@ public sealed class SimDisk
     /// <summary>Pieces that are written whole or not at all: 512 or 4096 bytes.</summary>
     public int AtomicBytes { get; set; } = SimPage.SizeBytes;
 
+    /// <summary>Number of a page that is never torn; null: none.</summary>
+    public long? WholePage { get; set; }
+
     /// <summary>Writes and flushes give <see cref="FsError.ReadOnly"/>.</summary>
     public bool IsReadOnly { get; set; }
 
@@ -129,7 +131,11 @@ public sealed class SimDisk
     /// <param name="seed">Decides latencies of the copy.</param>
     public SimDisk Fork(
         SimFaults? faults = null, SimScheduler? scheduler = null, SimLatency? latency = null, ulong seed = 1) =>
-        new(Name, SizeBytes, faults, scheduler, latency, seed, _current.Fork()) { AtomicBytes = AtomicBytes };
+        new(Name, SizeBytes, faults, scheduler, latency, seed, _current.Fork())
+        {
+            AtomicBytes = AtomicBytes,
+            WholePage = WholePage,
+        };
 
     /// <summary>Copies the disk as a power cut would leave it now; the disk itself goes on.</summary>
     /// <param name="prng">Decides what is kept, lost and torn.</param>
@@ -139,7 +145,11 @@ public sealed class SimDisk
     {
         var contents = _durable.Fork();
         Survive(contents, prng);
-        return new SimDisk(Name, SizeBytes, faults, scheduler, null, 1, contents) { AtomicBytes = AtomicBytes };
+        return new SimDisk(Name, SizeBytes, faults, scheduler, null, 1, contents)
+        {
+            AtomicBytes = AtomicBytes,
+            WholePage = WholePage,
+        };
     }
 
     internal void OnPowerLost(Prng prng)
@@ -258,7 +268,7 @@ public sealed class SimDisk
         }
 
         // Whatever got through is volatile like any other write.
-        foreach (var piece in write.Torn(_prng, AtomicBytes, _current))
+        foreach (var piece in write.Torn(_prng, AtomicBytes, WholePage, _current))
         {
             _pending.Add(piece);
             Complete(piece);
@@ -307,7 +317,7 @@ public sealed class SimDisk
                 continue;
             }
 
-            foreach (var piece in write.Torn(prng, AtomicBytes, contents))
+            foreach (var piece in write.Torn(prng, AtomicBytes, WholePage, contents))
                 piece.Apply(contents);
         }
     }

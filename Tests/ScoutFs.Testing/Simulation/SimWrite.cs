@@ -44,8 +44,9 @@ internal sealed class SimWrite
     /// <summary>A part of it, page by page, as tearing leaves it.</summary>
     /// <param name="prng">Decides what is left.</param>
     /// <param name="atomicBytes">Pieces that stay whole.</param>
+    /// <param name="wholePage">Page that stays whole as well; null: none.</param>
     /// <param name="below">What the pages hold where the write was lost.</param>
-    public IEnumerable<SimWrite> Torn(Prng prng, int atomicBytes, SparsePages below)
+    public IEnumerable<SimWrite> Torn(Prng prng, int atomicBytes, long? wholePage, SparsePages below)
     {
         int pieces = 0;
         foreach (byte[] segment in _segments)
@@ -58,9 +59,12 @@ internal sealed class SimWrite
             for (int at = 0; at < segment.Length; at += SimPage.SizeBytes, page++)
             {
                 byte[]? torn = null;
+                bool? isWhole = null;
                 for (int within = 0; within < SimPage.SizeBytes; within += atomicBytes, piece++)
                 {
                     bool isKept = front >= 0 ? piece < front : prng.NextInt32(2) == 0;
+                    if (page == wholePage)
+                        isKept = isWhole ??= isKept;
                     if (!isKept)
                         continue;
                     torn ??= below.TryGet(page, out var old) ? old.Span.ToArray() : new byte[SimPage.SizeBytes];
