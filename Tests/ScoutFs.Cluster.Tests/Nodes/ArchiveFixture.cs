@@ -1,5 +1,9 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Threading.Tasks;
 using NUnit.Framework;
+using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
@@ -47,6 +51,16 @@ internal abstract class ArchiveFixture : MountedFixture
         byte[] bytes = new byte[(await StatAsync(ino)).Size];
         Assert.That(await Fs.ReadAsync(ino, 0, bytes, None), Is.EqualTo((FsError.None, bytes.Length)));
         return bytes;
+    }
+
+    /// <summary>The file's extents as start, end, "o"ffline and "u"nwritten, without device blocks.</summary>
+    protected async Task<string> ExtentsAsync(ulong ino)
+    {
+        var extents = new List<DataExtent>();
+        var (error, isLast) = await Fs.ListExtentsAsync(ino, 0, ulong.MaxValue, extents, 1000, None);
+        Assert.That((error, isLast), Is.EqualTo((FsError.None, true)));
+        return string.Join(' ', extents.Select(static extent => FormattableString.Invariant(
+            $"{extent.Start}-{extent.End}{(extent.IsOffline ? "o" : "")}{(extent.IsUnwritten ? "u" : "")}")));
     }
 
     protected async Task SyncAsync() => Assert.That(await Fs.SyncAsync(None), Is.EqualTo(FsError.None));
