@@ -17,7 +17,7 @@ public class BulkInsertBenchmarks : IDisposable
     private const int Scattered = 4;
 
     private readonly byte[] _value = new byte[100];
-    private readonly Counter _blocks = new();
+    private readonly CountingAllocator _blocks = new();
     private MemoryBlockDevice _device = null!;
     private BlockCache _cache = null!;
     private BlockWriter _writer = null!;
@@ -49,7 +49,7 @@ public class BulkInsertBenchmarks : IDisposable
     public async Task<BtreeRoot> Ascending()
     {
         Reset();
-        return await ForceAsync(default, new InodeSource(0, 1, Items, _value));
+        return await ForceAsync(default, new InodeItems(0, 1, Items, 1, _value));
     }
 
     [Benchmark(OperationsPerInvoke = Items)]
@@ -58,7 +58,7 @@ public class BulkInsertBenchmarks : IDisposable
         Reset();
         var root = default(BtreeRoot);
         for (ulong pass = 0; pass < Scattered; pass++)
-            root = await ForceAsync(root, new InodeSource(pass, Scattered, Items / Scattered, _value));
+            root = await ForceAsync(root, new InodeItems(pass, Scattered, Items / Scattered, 1, _value));
         return root;
     }
 
@@ -71,7 +71,7 @@ public class BulkInsertBenchmarks : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private async Task<BtreeRoot> ForceAsync(BtreeRoot root, InodeSource source)
+    private async Task<BtreeRoot> ForceAsync(BtreeRoot root, InodeItems source)
     {
         (var error, root) = await _trees.ForceManyAsync(root, source, CancellationToken.None);
         Invariant.Require(error == FsError.None);
@@ -82,48 +82,5 @@ public class BulkInsertBenchmarks : IDisposable
     {
         _writer.Forget();
         _blocks.Next = FormatConstants.FirstMetaBlkno;
-    }
-
-    private sealed class InodeSource : IItemSource
-    {
-        private readonly ulong _step;
-        private readonly byte[] _value;
-        private ulong _ino;
-        private int _left;
-
-        public InodeSource(ulong first, ulong step, int count, byte[] value)
-        {
-            _ino = first;
-            _step = step;
-            _left = count;
-            _value = value;
-        }
-
-        public bool TryPeek(out SourceItem item)
-        {
-            item = _left == 0 ? default : new SourceItem(Keys.Inode(_ino), 1, 0, _value);
-            return _left > 0;
-        }
-
-        public void Advance()
-        {
-            _ino += _step;
-            _left--;
-        }
-    }
-
-    private sealed class Counter : IBlockAllocator
-    {
-        public ulong Next { get; set; } = FormatConstants.FirstMetaBlkno;
-
-        public int AvailableBlocks => WriterBlocks;
-
-        public int FreeRoomBlocks => WriterBlocks;
-
-        public ulong Allocate() => Next++;
-
-        public void Free(ulong blkno)
-        {
-        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Linq;
 using System.Threading.Tasks;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
@@ -14,10 +15,14 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
-        if (args.Length > 0 && args[0] == EndToEnd.Verb)
-            return await EndToEnd.RunAsync(args[1..]);
-        if (args.Length > 0 && args[0] == EngineRates.Verb)
-            return await EngineRates.RunAsync(args[1..]);
+        switch (args.FirstOrDefault())
+        {
+            case EndToEnd.Verb: return await EndToEnd.RunAsync(args[1..]);
+            case EngineRates.Verb: return await EngineRates.RunAsync(args[1..]);
+            case EngineCurve.Verb: return await EngineCurve.RunAsync(args[1..]);
+            case EngineOnDisk.Verb: return await EngineOnDisk.RunAsync(args[1..]);
+        }
+
         bool allRan = true;
         foreach (var summary in BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, MakeConfig()))
             allRan &= !summary.HasCriticalValidationErrors;

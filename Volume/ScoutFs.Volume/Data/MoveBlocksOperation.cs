@@ -87,7 +87,7 @@ public struct MoveBlocksOperation(BlockMove move, ulong doneBlocks, Timespec now
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

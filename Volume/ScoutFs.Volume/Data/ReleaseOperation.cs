@@ -95,7 +95,7 @@ public struct ReleaseOperation(
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -123,7 +123,7 @@ public struct RestoreOperation(ulong ino, ArchiveAttributes changes) : IOperatio
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -95,7 +95,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 
@@ -194,7 +194,7 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

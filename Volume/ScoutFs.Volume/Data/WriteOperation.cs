@@ -131,7 +131,7 @@ public struct WriteOperation : IOperation
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

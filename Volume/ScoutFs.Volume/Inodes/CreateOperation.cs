@@ -122,7 +122,7 @@ public struct CreateOperation : IOperation
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

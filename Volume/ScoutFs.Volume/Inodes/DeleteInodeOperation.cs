@@ -45,7 +45,7 @@ public struct DeleteInodeOperation(ulong ino) : IOperation
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -47,7 +47,7 @@ public struct DeleteXattrOperation(ulong ino) : IOperation
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -24,7 +24,7 @@ public struct InjectTotalOperation(TotalName name, ulong total, ulong count) : I
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

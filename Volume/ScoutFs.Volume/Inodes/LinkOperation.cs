@@ -56,7 +56,7 @@ public struct LinkOperation(
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

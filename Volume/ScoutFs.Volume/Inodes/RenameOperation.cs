@@ -112,7 +112,7 @@ public struct RenameOperation(
         var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -82,7 +82,7 @@ public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timesp
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -87,7 +87,7 @@ public struct SetXattrOperation(
         var hold = context.Hold(isAllocating: value is not null);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -66,7 +66,7 @@ public struct UnlinkOperation(ulong directory, ReadOnlyMemory<byte> name, bool i
         var hold = context.Hold(isAllocating: false);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

@@ -289,7 +289,7 @@ public sealed partial class FileSystem : IDisposable
 
     /// <summary>Makes everything that was changed before the call durable.</summary>
     public ValueTask<FsError> SyncAsync(CancellationToken cancellationToken) =>
-        _mount.Transaction.CommitAsync(cancellationToken);
+        _mount.Transaction.SyncAsync(cancellationToken);
 
     /// <summary>Notes that an inode is in use: it is not deleted until <see cref="Close"/>.</summary>
     public void Open(ulong ino) => _mount.OpenInodes.Open(ino);

@@ -188,7 +188,7 @@ public sealed class Mount : ILockInvalidation, IAsyncDisposable
         lock (_gate)
             mustCommit = from != LockMode.Read && clusterLock.DirtyTransSeq == Transaction.TransSeq;
         if (mustCommit)
-            _ = await Transaction.CommitAsync(CancellationToken.None);
+            _ = await Transaction.SyncAsync(CancellationToken.None);
         if (from == LockMode.Write && to == LockMode.Read)
             return;
         lock (_gate)

@@ -56,7 +56,7 @@ public struct ChangeRuleOperation(QuotaRuleItem rule, bool isAdded, QuotaCheck c
         var hold = context.Hold(isAllocating: isAdded);
         if (hold != HoldResult.Held)
         {
-            Error = FsError.NoSpace;
+            Error = hold.ToError();
             return hold == HoldResult.NoSpace;
         }
 

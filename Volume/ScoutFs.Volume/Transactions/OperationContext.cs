@@ -21,6 +21,14 @@ public enum HoldResult
     NoSpace,
 }
 
+/// <summary>Errors of operations that cannot hold.</summary>
+public static class HoldResultExtensions
+{
+    /// <summary>NoSpace, or None for an attempt that is to be made again.</summary>
+    public static FsError ToError(this HoldResult hold) =>
+        hold == HoldResult.NoSpace ? FsError.NoSpace : FsError.None;
+}
+
 /// <summary>What one running operation holds and lacks.</summary>
 /// <remarks>Pooled. Members are called by attempts, with the gate held, unless they say otherwise.</remarks>
 public sealed class OperationContext

@@ -27,6 +27,9 @@ public sealed partial class Transaction
     private BtreeWriter? _trees;
     private ExtentAllocator? _extents;
 
+    // Of the running or the last commit: completed once it cannot be lost any more.
+    private TaskCompletionSource<FsError> _durable = new();
+
     /// <summary>Commits what was changed before the call; with or without the gate, await without it.</summary>
     /// <returns>None; Isolated; Cancelled when only the wait was given up.</returns>
     public async ValueTask<FsError> CommitAsync(CancellationToken cancellationToken)
@@ -45,6 +48,25 @@ public sealed partial class Transaction
         }
 
         return await running.OrCancelledAsync(cancellationToken);
+    }
+
+    /// <summary>Makes what was changed before the call durable; with or without the gate, await without it.</summary>
+    /// <remarks>Ends sooner than <see cref="CommitAsync"/>: the next transaction need not be open.</remarks>
+    /// <returns>None; Isolated; Cancelled when only the wait was given up.</returns>
+    public async ValueTask<FsError> SyncAsync(CancellationToken cancellationToken)
+    {
+        Task<FsError> durable;
+        lock (_gate)
+        {
+            if (IsIsolated)
+                return FsError.Isolated;
+            if (TransSeq == 0)
+                return FsError.None;
+            _running ??= RunCommitAsync();
+            durable = _durable.Task;
+        }
+
+        return await durable.OrCancelledAsync(cancellationToken);
     }
 
     /// <summary>Fills <see cref="DataSpace"/> from the data_avail tree; without the gate.</summary>
@@ -144,6 +166,7 @@ public sealed partial class Transaction
     private async Task<FsError> RunCommitAsync()
     {
         IsCommitting = true;
+        _durable = new TaskCompletionSource<FsError>(TaskCreationOptions.RunContinuationsAsynchronously);
         var taking = _taking;
         await Task.Yield();
         FsError error;
@@ -166,6 +189,7 @@ public sealed partial class Transaction
             CommitCount++;
         }
 
+        _ = _durable.TrySetResult(error);
         return error;
     }
 
@@ -205,6 +229,7 @@ public sealed partial class Transaction
             CommitStamp++;
         }
 
+        _ = _durable.TrySetResult(FsError.None);
         while (!IsIsolated)
         {
             var (error, log) = await _leader.GetLogTreesAsync(CancellationToken.None);
