@@ -34,6 +34,7 @@ public sealed class LocalNode : IAsyncDisposable
     private InProcessLink? _link;
     private Mount? _mount;
     private string _brokenReason = "";
+    private bool _isGreeted;
     private bool _isDown;
 
     private LocalNode(VolumeClaim claim)
@@ -80,8 +81,8 @@ public sealed class LocalNode : IAsyncDisposable
         SuperBlock super;
         try
         {
-            super = await OfflineVolume.ReadSuperAsync(
-                meta, true, AlignedBuffer.Create(FormatConstants.SmallBlockBytes), cancellationToken);
+            super = await OfflineVolume.ReadSupersAsync(
+                meta, data, AlignedBuffer.Create(FormatConstants.SmallBlockBytes), cancellationToken);
         }
         catch (VolumeException exception)
         {
@@ -100,7 +101,7 @@ public sealed class LocalNode : IAsyncDisposable
             meta, data, super, slot, rid, options, time, prng, cancellationToken);
         if (error == FsError.None)
             return (FsError.None, node, "");
-        await node.DisposeAsync();
+        await node.GiveUpAsync();
         return (error, null, message);
     }
 
@@ -207,6 +208,7 @@ public sealed class LocalNode : IAsyncDisposable
         var address = super.QuorumConfig.Slots[slot];
         _link = InProcessLink.Connect(_channel, _sessions.Accept(address));
         error = await _channel.GreetAsync(cancellationToken);
+        _isGreeted = error == FsError.None;
         if (error == FsError.None)
             error = await _mount.StartAsync(cancellationToken);
         if (error != FsError.None)
@@ -218,6 +220,16 @@ public sealed class LocalNode : IAsyncDisposable
         _mount.AddLoop(token => WatchClaimAsync(options.ClaimCheckInterval, time, token));
         _ = WatchLeaderAsync();
         return (FsError.None, "");
+    }
+
+    // A start that failed has changed nothing: what it can take back, it does, so that the volume is not in use.
+    private async ValueTask GiveUpAsync()
+    {
+        bool isLeft = !_isGreeted || await _channel!.FarewellAsync(CancellationToken.None) == FsError.None;
+        await StopPartsAsync();
+        if (isLeft)
+            _ = await _claim.ReleaseAsync();
+        await DisposeAsync();
     }
 
     private async ValueTask StopPartsAsync()

@@ -89,14 +89,7 @@ public sealed class OfflineVolume : IDisposable
         try
         {
             var previous = _super;
-            var super = await ReadSuperAsync(Meta, isMeta: true, block.Memory, cancellationToken);
-            RequireSizes(super, Meta, DataDevice);
-            if (DataDevice is not null)
-            {
-                var copy = await ReadSuperAsync(DataDevice, isMeta: false, block.Memory, cancellationToken);
-                RequirePair(super, copy);
-            }
-
+            var super = await ReadSupersAsync(Meta, DataDevice, block.Memory, cancellationToken);
             _super = super;
             IsInUse = await IsInUseAsync(Meta, super, block.Memory, cancellationToken);
             await LoadForestAsync(cancellationToken);
@@ -107,6 +100,23 @@ public sealed class OfflineVolume : IDisposable
         {
             pool.Return(block);
         }
+    }
+
+    /// <summary>Reads the super blocks of both devices, and checks that they belong together (engine §11.3).</summary>
+    /// <param name="meta">Metadata device.</param>
+    /// <param name="data">Data device, or null to look at metadata only.</param>
+    /// <param name="buffer">At least 4096 aligned bytes.</param>
+    /// <param name="cancellationToken">Honoured before each transfer.</param>
+    /// <returns>That of the metadata device.</returns>
+    /// <exception cref="VolumeException">It is no volume, or the devices do not match.</exception>
+    public static async ValueTask<SuperBlock> ReadSupersAsync(
+        IBlockDevice meta, IBlockDevice? data, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var super = await ReadSuperAsync(meta, isMeta: true, buffer, cancellationToken);
+        RequireSizes(super, meta, data);
+        if (data is not null)
+            RequirePair(super, await ReadSuperAsync(data, isMeta: false, buffer, cancellationToken));
+        return super;
     }
 
     /// <summary>Reads and checks one device's super block (format §3, §4, §19).</summary>
