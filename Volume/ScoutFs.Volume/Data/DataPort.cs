@@ -108,8 +108,8 @@ public sealed class DataPort : IDisposable
         return _plan;
     }
 
-    /// <summary>Takes free blocks for all holes and offline blocks of a range. False: no more are in memory, nothing is
-    /// taken.</summary>
+    /// <summary>Takes free blocks for all holes and offline blocks of a range. False: no more are in memory, or the
+    /// extents of the region before the range are not known; nothing is taken.</summary>
     /// <param name="context">The running operation.</param>
     /// <param name="inode">A loaded inode.</param>
     /// <param name="first">First block.</param>
@@ -123,6 +123,8 @@ public sealed class DataPort : IDisposable
         out List<DataExtent> plan)
     {
         plan = EmptyPlan();
+        if (RegionOf(first) < first && !FileExtents.Touch(context, inode, RegionOf(first), first))
+            return false;
         ulong block = first;
         while (block < end)
         {
@@ -136,25 +138,32 @@ public sealed class DataPort : IDisposable
             }
 
             ulong nextStart = !isFound ? ulong.MaxValue : isInside ? extent.End : extent.Start;
-            ulong ahead = isInside ? 0 : Ahead(inode, first, block, nextStart);
-            ulong want = Math.Max(Math.Min(nextStart, end) - block, ahead);
             byte flags = isInside
                 ? (byte)(DataExtentItem.FlagOffline | DataExtentItem.FlagUnwritten)
                 : DataExtentItem.FlagUnwritten;
-            while (want > 0)
+            ulong at = block;
+            ulong stop = isInside
+                ? block + Math.Min(nextStart - block, Policy.PreallocBlocks)
+                : Ahead(context, inode, first, block, nextStart, out at);
+            stop = Math.Max(Math.Min(nextStart, end), stop);
+            while (at < stop)
             {
-                if (!context.Transaction.DataSpace.TryTake(want, out var taken))
+                if (!context.Transaction.DataSpace.TryTake(stop - at, out var taken))
                 {
-                    if (block >= end)
+                    if (at >= end)
                         break;
                     GiveBack(context, plan);
                     return false;
                 }
 
-                plan.Add(new DataExtent(block, taken.Count, taken.Start, flags));
-                block += taken.Count;
-                want -= taken.Count;
+                // What is got of blocks from before the wanted one on must reach it.
+                if (at + taken.Count <= block)
+                    at = block + 1 - taken.Count;
+                plan.Add(new DataExtent(at, taken.Count, taken.Start, flags));
+                at += taken.Count;
             }
+
+            block = at;
         }
 
         return true;
@@ -214,25 +223,42 @@ public sealed class DataPort : IDisposable
         _loadPool.Dispose();
     }
 
-    // Blocks to allocate at once from a block on (engine §8.3).
-    private ulong Ahead(in InodeHandle inode, ulong first, ulong block, ulong nextStart)
+    // First block that may be allocated together with one.
+    private ulong RegionOf(ulong block) =>
+        Policy.IsContiguousOnly ? block : block - (block % Policy.PreallocBlocks);
+
+    // Which blocks to allocate at once for one in a hole (engine §8.3): from start to what is returned, exclusive.
+    private ulong Ahead(
+        OperationContext context,
+        in InodeHandle inode,
+        ulong first,
+        ulong block,
+        ulong nextStart,
+        out ulong start)
     {
+        start = block;
         ulong online = inode.Item.OnlineBlocks.Value + (block - first);
-        ulong count;
         if (Policy.IsContiguousOnly)
         {
             if (block <= 1 || block != online)
-                return 1;
-            count = Math.Min(block, nextStart - block);
-        }
-        else
-        {
-            ulong region = block - (block % Policy.PreallocBlocks);
-            count = Math.Min(region + Policy.PreallocBlocks, nextStart) - block;
-            count = Math.Max(1, Math.Min(count, online));
+                return block + 1;
+            return block + Math.Min(Math.Min(block, nextStart - block), Policy.PreallocBlocks);
         }
 
-        return Math.Min(count, Policy.PreallocBlocks);
+        // Aligned regions, never more than the file has online already.
+        ulong region = RegionOf(block);
+        if (block == first && region < block)
+        {
+            bool isKnown = FileExtents.Next(context, inode, region, out bool isFound, out var before);
+            Invariant.Require(isKnown);
+            start = isFound && before.Start < block ? block : region;
+        }
+
+        ulong count = Math.Min(region + Policy.PreallocBlocks, nextStart) - start;
+        count = Math.Max(1, Math.Min(count, online));
+        if (start + count <= block)
+            start = block + 1 - count;
+        return start + count;
     }
 
     private async ValueTask<FsError> LoadAsync(ulong blkno, CancellationToken cancellationToken)
