@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
@@ -78,6 +79,30 @@ public sealed partial class DocumentTests
             select glossary.At(line.Number, $"`{name}` is no type and no member of one"));
     }
 
+    [Test]
+    public void Acceptance_Tests_Exist()
+    {
+        HashSet<string> names = [.. SourceTree.CSharp
+            .Where(file => file.Path.StartsWith("Tests/", StringComparison.Ordinal))
+            .SelectMany(file => Names(file.Root))];
+        SourceFile acceptance = SourceTree.Find("docs/ACCEPTANCE.md")!;
+        Assert.That(Test().Matches(acceptance.Text), Is.Not.Empty);
+        Report.None(
+            from line in Numbered(acceptance)
+            from Match test in Test().Matches(line.Text)
+            let name = test.Groups["name"].Value
+            where !names.Contains(name)
+            select acceptance.At(line.Number, $"`{name}` is no test"));
+    }
+
+    [Test]
+    public void Acceptance_Traps_AreAllListedOnce()
+    {
+        IEnumerable<int> numbers = Trap().Matches(Text("docs/ACCEPTANCE.md"))
+            .Select(match => int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture));
+        Assert.That(numbers, Is.EqualTo(Enumerable.Range(1, 75)));
+    }
+
     /// <summary>Every type as <c>Type</c>, and its members as <c>Type.Member</c>.</summary>
     private static IEnumerable<string> Names(SyntaxNode root)
     {
@@ -120,6 +145,12 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"dotnet run build\.cs (?<verb>[a-z][a-z-]*)")]
     private static partial Regex Call();
+
+    [GeneratedRegex(@"`(?<name>\w+Tests\.\w+)`")]
+    private static partial Regex Test();
+
+    [GeneratedRegex(@"^\| (?<number>\d+) \|", RegexOptions.Multiline)]
+    private static partial Regex Trap();
 
     [GeneratedRegex(@"`(?<name>\w+(\.\w+)?)`")]
     private static partial Regex Code();

@@ -33,15 +33,18 @@ internal sealed class SimNode
         Prng = new Prng(seed);
         _scheduler = new SimScheduler(Prng.Fork("order")) { MaxSteps = 3_000_000 };
         _time = new SimTime(_scheduler);
-        var faults = new SimFaults(seed);
+        Faults = new SimFaults(seed);
         _meta = new SimDisk(
-            "meta", (long)metaBlocks * FormatConstants.LargeBlockBytes, faults, _scheduler, latency, seed);
+            "meta", (long)metaBlocks * FormatConstants.LargeBlockBytes, Faults, _scheduler, latency, seed);
         _data = new SimDisk(
-            "data", (long)dataBlocks * FormatConstants.SmallBlockBytes, faults, _scheduler, latency, seed);
+            "data", (long)dataBlocks * FormatConstants.SmallBlockBytes, Faults, _scheduler, latency, seed);
         _options = options;
     }
 
     public Prng Prng { get; }
+
+    /// <summary>Faults of both disks.</summary>
+    public SimFaults Faults { get; }
 
     public TestNode Node { get; private set; } = null!;
 
@@ -58,11 +61,22 @@ internal sealed class SimNode
     public async Task PauseAsync() =>
         await Task.Delay(TimeSpan.FromTicks((long)Prng.NextUInt64(1_000_000)), _time);
 
+    /// <summary>Lets some time pass.</summary>
+    public async Task WaitAsync(TimeSpan time) => await Task.Delay(time, _time);
+
     /// <summary>Unmounts cleanly; nothing may be wrong with the volume, nothing leaked.</summary>
     public async Task UnmountAsync()
     {
         await Node.UnmountAsync();
         await MountedFixture.CheckAsync(Open(_meta), Open(_data));
+    }
+
+    /// <summary>Stops a node that was cut off; what it had committed must be sound.</summary>
+    public async Task AbandonAsync()
+    {
+        await Node.DisposeAsync();
+        await MountAsync();
+        await UnmountAsync();
     }
 
     public async Task<ModelState> ReadAsync()

@@ -39,7 +39,7 @@ public sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>Makes an empty volume.</summary>
-    public static async Task FormatAsync(IBlockDevice meta, IBlockDevice data)
+    public static async Task FormatAsync(IBlockDevice meta, IBlockDevice data, ulong seed = 1)
     {
         var request = new FormatRequest
         {
@@ -47,7 +47,7 @@ public sealed class TestNode : IAsyncDisposable
             AllowSmall = true,
         };
         var plan = FormatPlan.Create(
-            request, (ulong)meta.SizeBytes, (ulong)data.SizeBytes, new Prng(1), DateTimeOffset.UnixEpoch);
+            request, (ulong)meta.SizeBytes, (ulong)data.SizeBytes, new Prng(seed), DateTimeOffset.UnixEpoch);
         await Formatter.FormatAsync(meta, data, plan, CancellationToken.None);
     }
 
