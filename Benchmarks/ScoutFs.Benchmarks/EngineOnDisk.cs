@@ -30,7 +30,7 @@ internal static class EngineOnDisk
 
     // As much as the engine's buffers: one buffer over and over would be written from the processor's cache.
     private const int BufferBytes = 64 << 20;
-    private static readonly Memory<byte> s_source = Filled(BufferBytes);
+    private static readonly Memory<byte> Source = Filled(BufferBytes);
 
     private static readonly CancellationToken None = CancellationToken.None;
 
@@ -112,7 +112,7 @@ internal static class EngineOnDisk
         for (long offset = start; offset < start + FileBytes; offset += CallBytes)
         {
             Invariant.Require(await writes[next] == FsError.None);
-            writes[next] = device.WriteAsync(offset, s_source.Slice((int)(offset % BufferBytes), CallBytes), None).AsTask();
+            writes[next] = device.WriteAsync(offset, SourceOf(offset), None).AsTask();
             next = (next + 1) % writesUnderWay;
         }
 
@@ -132,13 +132,16 @@ internal static class EngineOnDisk
         Invariant.Require(error == FsError.None);
         for (long offset = 0; offset < FileBytes; offset += CallBytes)
         {
-            (error, int written) = await fs.WriteAsync(ino, (ulong)offset, s_source.Slice((int)(offset % BufferBytes), CallBytes), false, false, None);
+            (error, int written) = await fs.WriteAsync(ino, (ulong)offset, SourceOf(offset), false, false, None);
             Invariant.Require(error == FsError.None && written == CallBytes);
         }
 
         Invariant.Require(await fs.SyncAsync(None) == FsError.None);
         return watch.Elapsed.TotalSeconds;
     }
+
+    private static ReadOnlyMemory<byte> SourceOf(long offset) =>
+        Source.Slice((int)(offset % BufferBytes), CallBytes);
 
     private static Memory<byte> Filled(int bytes)
     {

@@ -8,10 +8,10 @@ namespace ScoutFs.Cluster.Tests.Acceptance;
 /// <summary>Rows createmany-large-names, createmany-rename-large-dir, renameat2-noreplace; traps of names.</summary>
 internal sealed class DirectoryRowTests : AcceptanceFixture
 {
-    [TestCase(1_000)]
-    [TestCase(100_000, Explicit = true, Reason = "The row's own count takes a minute.")]
-    public async Task Create_ManyLargeNamesByManyCallers_ListsThemAll(int names)
+    [Test]
+    public async Task Create_ManyLargeNamesByManyCallers_ListsThemAll()
     {
+        int names = Count(1_000, 100_000);
         const int Callers = 4;
         ulong[] directories = new ulong[Callers];
         for (int i = 0; i < Callers; i++)
@@ -33,10 +33,11 @@ internal sealed class DirectoryRowTests : AcceptanceFixture
     }
 
     // Engine §14 no. 68.
-    [TestCase(20_000, 300)]
-    [TestCase(1_220_608, 5000, Explicit = true, Reason = "The row's own count takes minutes.")]
-    public async Task Rename_ThereAndBackInALargeDirectory_Succeeds(int entries, int renames)
+    [Test]
+    public async Task Rename_ThereAndBackInALargeDirectory_Succeeds()
     {
+        int entries = Count(20_000, 1_220_608);
+        int renames = Count(300, 5000);
         ulong directory = await MakeDirectoryAsync("large");
         for (int i = 0; i < entries; i++)
             _ = await CreateAsync($"entry{i}", directory);

@@ -49,7 +49,7 @@ public sealed class VolumeSubject : ICrashSubject
         Fencing = static (_, _) => new ValueTask<bool>(true),
     };
 
-    /// <summary>Share of operations before which the next commit is told to begin a log merge, in thousandths.</summary>
+    /// <summary>Share of operations before which the next commit is told to begin a merge, in thousandths.</summary>
     public int MergePerMille { get; init; }
 
     /// <summary>Unmounts of volumes of which a part was merged.</summary>

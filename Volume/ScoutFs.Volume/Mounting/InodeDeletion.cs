@@ -14,17 +14,29 @@ namespace ScoutFs.Volume.Mounting;
 
 /// <summary>Deletes inodes that have no link left and are in use nowhere (engine §6.8).</summary>
 /// <remarks>
-/// A deletion is a series of transactions, each of which leaves a valid inode without links, until the last removes
-/// inode and orphan item together; so it may be given up anywhere and begun again. Any thread.
+/// <para>A deletion is a series of transactions, each of which leaves a valid inode without links, until the last
+/// removes inode and orphan item together; so it may be given up anywhere and begun again. Any thread.</para>
+/// <para>What is to be deleted waits in a queue, by inode group, for one of a few workers. So a million unlinked files
+/// are a million numbers and not as many half done deletions, and those of a group share its lock and one question who
+/// uses them.</para>
 /// </remarks>
 public sealed class InodeDeletion
 {
+    // One waits for a lock, the leader or a commit while another works.
+    private const int MaxWorkers = 4;
+
+    // Then others get the group's lock.
+    private const int MaxPerLock = 64;
+
     private readonly Mount _mount;
     private readonly Transactions.ILeader _leader;
 
-    // Guarded by the gate.
+    // Guarded by the gate. A group is in _groups while its numbers wait for a worker.
+    private readonly Dictionary<ulong, Queue<ulong>> _waiting = [];
+    private readonly Queue<ulong> _groups = new();
     private readonly HashSet<ulong> _running = [];
-    private readonly HashSet<Task> _tasks = [];
+    private readonly HashSet<Task> _workers = [];
+    private int _active;
     private bool _isStopped;
 
     /// <summary>Creates the deleter of a mount.</summary>
@@ -34,32 +46,43 @@ public sealed class InodeDeletion
         _leader = leader;
     }
 
-    /// <summary>Starts deleting an inode in the background.</summary>
+    /// <summary>Deletes an inode in the background, unless it is in use.</summary>
     public void Start(ulong ino)
     {
         lock (_mount.Gate)
         {
-            if (_isStopped)
+            // Who finds it set must not clear it (engine §14 no. 37).
+            if (_isStopped || !_running.Add(ino))
                 return;
-            Task task = DeleteAsync(ino, CancellationToken.None).AsTask();
-            if (task.IsCompleted)
+            ulong group = ino / FormatConstants.LockGroupSize;
+            if (!_waiting.TryGetValue(group, out var numbers))
+            {
+                _waiting.Add(group, numbers = new Queue<ulong>());
+                _groups.Enqueue(group);
+            }
+
+            numbers.Enqueue(ino);
+            if (_active >= MaxWorkers)
                 return;
-            _ = _tasks.Add(task);
-            _ = ForgetAsync(task);
+            _active++;
+            var worker = WorkAsync();
+            _ = _workers.Add(worker);
+            _ = ForgetAsync(worker);
         }
     }
 
     /// <summary>Waits for what was started.</summary>
+    /// <returns>None or Isolated.</returns>
     public async ValueTask<FsError> DrainAsync()
     {
         while (true)
         {
-            Task[] tasks;
+            Task[] workers;
             lock (_mount.Gate)
-                tasks = [.. _tasks];
-            if (tasks.Length == 0)
+                workers = [.. _workers];
+            if (workers.Length == 0)
                 return _mount.Transaction.IsIsolated ? FsError.Isolated : FsError.None;
-            await Task.WhenAll(tasks);
+            await Task.WhenAll(workers);
         }
     }
 
@@ -71,30 +94,7 @@ public sealed class InodeDeletion
         _ = await DrainAsync();
     }
 
-    /// <summary>Deletes an inode if nobody uses it; else does nothing.</summary>
-    /// <returns>None, whether or not it was deleted; or why it could not be.</returns>
-    public async ValueTask<FsError> DeleteAsync(ulong ino, CancellationToken cancellationToken)
-    {
-        lock (_mount.Gate)
-        {
-            // Who finds it set must not clear it (engine §14 no. 37).
-            if (_mount.OpenInodes.PutOff(ino) || !_running.Add(ino))
-                return FsError.None;
-        }
-
-        await Task.Yield();
-        try
-        {
-            return await DeleteLockedAsync(ino, cancellationToken);
-        }
-        finally
-        {
-            lock (_mount.Gate)
-                _ = _running.Remove(ino);
-        }
-    }
-
-    /// <summary>Tries to delete every inode that a merged orphan item names.</summary>
+    /// <summary>Deletes every inode that a merged orphan item names and that is in use nowhere.</summary>
     public async ValueTask ScanOrphansAsync(BlockCache cache, CancellationToken cancellationToken)
     {
         ulong from = 0;
@@ -103,35 +103,116 @@ public sealed class InodeDeletion
             var batch = new List<ulong>();
             if (!await ReadOrphansAsync(cache, from, batch, cancellationToken) || batch.Count == 0)
                 return;
-            foreach (ulong ino in batch)
-            {
-                if (await DeleteAsync(ino, cancellationToken) == FsError.Isolated)
-                    return;
-            }
-
             from = batch[^1] + 1;
+            if (!await RemoveOpenAsync(batch, cancellationToken))
+                return;
+            batch.ForEach(Start);
+            if (await DrainAsync() == FsError.Isolated)
+                return;
         }
     }
 
-    // The lock is held from the question who uses the inode to its end: nobody can begin to use it meanwhile.
-    private async ValueTask<FsError> DeleteLockedAsync(ulong ino, CancellationToken cancellationToken)
+    // Without any lock: what is in use elsewhere must not make every mount ask for its lock at each scan (engine §6.8).
+    private async ValueTask<bool> RemoveOpenAsync(List<ulong> inos, CancellationToken cancellationToken)
+    {
+        ulong group = ulong.MaxValue;
+        WireOpenInoMap map = default;
+        for (int i = inos.Count - 1; i >= 0; i--)
+        {
+            if (inos[i] / FormatConstants.LockGroupSize != group)
+            {
+                group = inos[i] / FormatConstants.LockGroupSize;
+                (var error, map) = await _leader.OpenInoMapAsync(group, cancellationToken);
+                if (error != FsError.None)
+                    return false;
+            }
+
+            if (_mount.OpenInodes.PutOff(inos[i]) || IsSet(map.Bits, inos[i]))
+                inos.RemoveAt(i);
+        }
+
+        return true;
+    }
+
+    // Until nothing waits. An inode whose deletion failed stays an orphan, for the next scan.
+    private async Task WorkAsync()
+    {
+        await Task.Yield();
+        var batch = new List<ulong>(MaxPerLock);
+        while (TakeBatch(batch, out ulong group))
+            await DeleteBatchAsync(group, batch, CancellationToken.None);
+    }
+
+    private bool TakeBatch(List<ulong> batch, out ulong group)
+    {
+        batch.Clear();
+        lock (_mount.Gate)
+        {
+            if (!_groups.TryDequeue(out group))
+            {
+                _active--;
+                return false;
+            }
+
+            var numbers = _waiting[group];
+            while (batch.Count < MaxPerLock && numbers.TryDequeue(out ulong ino))
+                batch.Add(ino);
+            if (numbers.Count > 0)
+                _groups.Enqueue(group);
+            else
+                _ = _waiting.Remove(group);
+            return true;
+        }
+    }
+
+    // The lock is held from the question who uses the inodes to its end: nobody can begin to use them meanwhile.
+    private async ValueTask DeleteBatchAsync(ulong group, List<ulong> batch, CancellationToken cancellationToken)
     {
         var (error, clusterLock) = await _mount.Locks.WaitAsync(
-            LockRange.InodeGroup(ino), LockMode.Write, cancellationToken);
+            LockRange.InodeGroup(batch[0]), LockMode.Write, cancellationToken);
         if (error != FsError.None)
-            return error;
+        {
+            batch.ForEach(Forget);
+            return;
+        }
+
         try
         {
-            (error, var map) = await _leader.OpenInoMapAsync(ino / FormatConstants.LockGroupSize, cancellationToken);
-            if (_mount.OpenInodes.PutOff(ino) || error != FsError.None || IsSet(map.Bits, ino))
-                return error;
-            return await DeleteStepsAsync(ino, cancellationToken);
+            (error, var map) = await _leader.OpenInoMapAsync(group, cancellationToken);
+            foreach (ulong ino in batch)
+            {
+                if (error == FsError.None && PutOff(ino))
+                    continue;
+
+                // One that fails keeps no other from being deleted.
+                if (error == FsError.None && !IsSet(map.Bits, ino))
+                    _ = await DeleteStepsAsync(ino, cancellationToken);
+                Forget(ino);
+            }
         }
         finally
         {
             lock (_mount.Gate)
                 _mount.Locks.Release(clusterLock!, LockMode.Write, _mount.Transaction.TransSeq);
         }
+    }
+
+    // In one step, or the last use could end between and find the deletion still under way.
+    private bool PutOff(ulong ino)
+    {
+        lock (_mount.Gate)
+        {
+            bool isOpen = _mount.OpenInodes.PutOff(ino);
+            if (isOpen)
+                _ = _running.Remove(ino);
+            return isOpen;
+        }
+    }
+
+    private void Forget(ulong ino)
+    {
+        lock (_mount.Gate)
+            _ = _running.Remove(ino);
     }
 
     private async ValueTask<FsError> DeleteStepsAsync(ulong ino, CancellationToken cancellationToken)
@@ -180,11 +261,11 @@ public sealed class InodeDeletion
         return status != BtreeStatus.Corrupt;
     }
 
-    private async Task ForgetAsync(Task task)
+    private async Task ForgetAsync(Task worker)
     {
         try
         {
-            await task;
+            await worker;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -192,7 +273,7 @@ public sealed class InodeDeletion
         }
 
         lock (_mount.Gate)
-            _ = _tasks.Remove(task);
+            _ = _workers.Remove(worker);
     }
 
     private static bool IsSet(in InoBitmap bits, ulong ino)

@@ -10,34 +10,8 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Cluster.Tests.Acceptance;
 
 /// <summary>Rows simple-release-extents, punch-offline, setattr_more: extents as they are on disk.</summary>
-internal sealed class ReleaseExtentsTests : AcceptanceFixture
+internal sealed class OfflineExtentTests : AcceptanceFixture
 {
-    private const ulong Wraps = ulong.MaxValue - Block + 1;
-
-    // All (a, b, c) in an extent of five blocks, some of them twice.
-    [Test]
-    public async Task Release_OfThreeBlocksInEveryOrder_HasExactExtents()
-    {
-        for (int i = 0; i < 125; i++)
-        {
-            ulong ino = await CreateAsync($"f{i}");
-            await WriteAsync(ino, 0, Random(5 * (int)Block));
-            ulong version = await VersionAsync(ino);
-            char[] expected = "ooooo".ToCharArray();
-            foreach (int block in new[] { i / 25, i / 5 % 5, i % 5 })
-            {
-                Assert.That(
-                    await Fs.ReleaseAsync(ino, (ulong)block * Block, Block, version, None), Is.EqualTo(FsError.None));
-                expected[block] = 'f';
-            }
-
-            Assert.That(await CountsAsync(ino), Is.EqualTo(
-                ((ulong)expected.Count(static one => one == 'o'), (ulong)expected.Count(static one => one == 'f'))));
-            if (i % 5 == 0)
-                await HasAsync(ino, new string(expected));
-        }
-    }
-
     [Test]
     public async Task Release_OfTailPastEndAndTwice_HasExactExtents()
     {
@@ -54,43 +28,6 @@ internal sealed class ReleaseExtentsTests : AcceptanceFixture
         await HasAsync(ino, "ffff"); // What lies past the end is of no use any more.
         var after = await InodeAsync(ino);
         Assert.That((after.Size.Value, after.DataVersion.Value), Is.EqualTo(((3 * Block) + 5, version)));
-    }
-
-    [Test]
-    public async Task Release_WithBadArguments_IsRefused()
-    {
-        ulong ino = await CreateAsync("f");
-        await WriteAsync(ino, 0, Random(2 * (int)Block));
-        ulong version = await VersionAsync(ino);
-        foreach (var (offset, length) in new[] { (1UL, Block), (0UL, 1UL), (Wraps, 2 * Block), (Block, Wraps + 1) })
-            Assert.That(await Fs.ReleaseAsync(ino, offset, length, version, None), Is.EqualTo(FsError.Invalid));
-        Assert.That(await Fs.ReleaseAsync(ino, 0, Block, version + 1, None), Is.EqualTo(FsError.Stale));
-        ulong directory = await MakeDirectoryAsync("d");
-        Assert.That(await Fs.ReleaseAsync(directory, 0, Block, 0, None), Is.EqualTo(FsError.Invalid));
-        Assert.That(await Fs.ReleaseAsync(directory, 0, 0, 0, None), Is.EqualTo(FsError.None));
-        await HasAsync(ino, "oo");
-    }
-
-    [Test]
-    public async Task Punch_WithBadArguments_IsRefused()
-    {
-        ulong ino = await CreateAsync("f");
-        await WriteAsync(ino, 0, Random(2 * (int)Block));
-        ulong version = await VersionAsync(ino);
-        foreach (var (offset, length) in new[] { (1UL, Block), (0UL, 1UL), (Wraps, 2 * Block) })
-            Assert.That(await Fs.PunchOfflineAsync(ino, offset, length, version, None), Is.EqualTo(FsError.Overflow));
-        Assert.That(await Fs.PunchOfflineAsync(ino, 0, Block, version + 1, None), Is.EqualTo(FsError.Stale));
-        Assert.That(await Fs.PunchOfflineAsync(ino, 0, Block, version, None), Is.EqualTo(FsError.Invalid), "online");
-        Assert.That(
-            await Fs.PunchOfflineAsync(ino, 100 * Block, Block, version, None), Is.EqualTo(FsError.None), "behind");
-        Assert.That(await Fs.FallocateAsync(ino, 2 * Block, Block, true, None), Is.EqualTo(FsError.None));
-        Assert.That(
-            await Fs.PunchOfflineAsync(ino, 2 * Block, Block, version, None), Is.EqualTo(FsError.Invalid), "unwritten");
-        Assert.That(
-            await Fs.PunchOfflineAsync(await MakeDirectoryAsync("d"), 0, Block, 0, None), Is.EqualTo(FsError.Invalid));
-        Assert.That(
-            await Fs.PunchOfflineAsync(await CreateAsync("e"), 0, Block, 0, None), Is.EqualTo(FsError.None), "empty");
-        await HasAsync(ino, "oou");
     }
 
     [Test]
