@@ -19,6 +19,8 @@ internal static class Program
                        slow     the same on slow disks whose operations fail now and then
                        merge    the same while log merges, srch compactions and orphan scans run
                        recover  the same at every write of recoveries
+                       full     the same on volumes that are full again and again: even seeds of data,
+                                odd ones of metadata
                        errors   let each device operation fail in turn: once, for a while, for good;
                                 every other seed on slow disks
                        model    compare every answer with the model, four callers, no crashes
@@ -50,6 +52,7 @@ internal static class Program
         long crashes = 0;
         long operations = 0;
         long rollbacks = 0;
+        long refusals = 0;
         long runs = 0;
         var failures = new List<CrashResult>();
         var last = TimeSpan.Zero;
@@ -94,6 +97,7 @@ internal static class Program
                     crashes += result.CountCrashes;
                     operations += result.CountOperations;
                     rollbacks += result.CountRollbacks;
+                    refusals += result.CountNoSpace;
                     if (result.Failure is not null)
                         failures.Add(result);
                     if (watch.Elapsed - last > TimeSpan.FromSeconds(5))
@@ -109,7 +113,7 @@ internal static class Program
                 CultureInfo.InvariantCulture,
                 $"{last.TotalSeconds:f0} s: {runs} runs up to seed {next - 1}, {operations} operations, "
                 + $"{crashes} crashes ({crashes / Math.Max(last.TotalMinutes, 0.001):f0} a minute), "
-                + $"{rollbacks} lost unsynced work, {failures.Count} failures"));
+                + $"{rollbacks} lost unsynced work, {refusals} operations without space, {failures.Count} failures"));
         }
     }
 
@@ -139,7 +143,7 @@ internal static class Program
             var parsed = new Arguments();
             for (int i = 0; i < args.Length; i++)
             {
-                if (args[i] is "crash" or "slow" or "merge" or "recover" or "errors" or "model" or "threads")
+                if (args[i] is "crash" or "slow" or "merge" or "recover" or "full" or "errors" or "model" or "threads")
                     parsed = parsed with { Machine = args[i] };
                 else if (i + 1 == args.Length || parsed.With(args[i], args[++i]) is not { } changed)
                     return null;
@@ -164,6 +168,11 @@ internal static class Program
                 case "recover":
                     crash = crash with { PausePerMille = 200, CutPerMille = 30, CutAgainPerMille = 1000 };
                     return new CrashMachine(VolumeSubject.Busy, crash).Run;
+                case "full":
+                    crash = crash with { Profile = WorkloadProfile.Filling, IsFilling = true };
+                    var data = new CrashMachine(VolumeSubject.SmallData, crash);
+                    var meta = new CrashMachine(VolumeSubject.SmallMeta, crash with { ComesBack = false });
+                    return seed => (seed % 2 == 0 ? data : meta).Run(seed);
                 case "errors":
                     var error = new ErrorOptions { CountOperations = CountOps };
                     var fast = new ErrorMachine(subject, error);

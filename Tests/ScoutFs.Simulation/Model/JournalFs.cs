@@ -203,6 +203,8 @@ internal sealed class JournalSubject(JournalDefect defect) : ICrashSubject
 
     public async Task<ModelState> ReadAsync(CrashWorld world) => (await JournalFs.MountAsync(world, defect)).State;
 
+    public Task<ulong> CountFreeAsync(CrashWorld world) => Task.FromResult(0UL);
+
     public async Task<IFsUnderTest> MountAsync(CrashWorld world) => await JournalFs.MountAsync(world, defect);
 
     public Task<string?> CheckAsync(CrashWorld world) => Task.FromResult<string?>(null);

@@ -30,7 +30,7 @@ public sealed class VolumeCrashTests
     }
 
     [Test]
-    public void Crash_AtEveryWriteOfARecovery_LosesNothingThatWasSynced([Range(31, 31)] int seed)
+    public void Crash_AtEveryWriteOfARecovery_LosesNothingThatWasSynced([Values(31)] int seed)
     {
         var options = new CrashOptions
         {
@@ -39,7 +39,7 @@ public sealed class VolumeCrashTests
             CutPerMille = 30,
             CutAgainPerMille = 1000,
             CountOperationsAfter = 0,
-            MaxCrashes = 150,
+            MaxCrashes = 100,
         };
 
         var result = new CrashMachine(VolumeSubject.Busy, options).Run((ulong)seed);
@@ -47,6 +47,14 @@ public sealed class VolumeCrashTests
         Assert.That(result.Failure, Is.Null);
         TestContext.Out.WriteLine(result);
     }
+
+    [Test]
+    public void Crash_FullDataDevice_LosesNothingAndSpaceComesBack([Values(42)] int seed) =>
+        Fill(VolumeSubject.SmallData, seed, comesBack: true);
+
+    [Test]
+    public void Crash_LowOnMetadata_LosesNothingAndRemovesFiles([Values(1)] int seed) =>
+        Fill(VolumeSubject.SmallMeta, seed, comesBack: false);
 
     [Test]
     public void Crash_SlowDisksThatFail_LosesNothingThatWasSynced([Range(11, 12)] int seed)
@@ -61,6 +69,24 @@ public sealed class VolumeCrashTests
         var result = new CrashMachine(new VolumeSubject(), options).Run((ulong)seed);
 
         Assert.That(result.Failure, Is.Null);
+        TestContext.Out.WriteLine(result);
+    }
+
+    private static void Fill(VolumeSubject subject, int seed, bool comesBack)
+    {
+        var options = new CrashOptions
+        {
+            CountOperations = 150,
+            Profile = WorkloadProfile.Filling,
+            IsFilling = true,
+            ComesBack = comesBack,
+            CutPerMille = 50,
+        };
+
+        var result = new CrashMachine(subject, options).Run((ulong)seed);
+
+        Assert.That(result.Failure, Is.Null);
+        Assert.That(result.CountNoSpace, Is.Positive);
         TestContext.Out.WriteLine(result);
     }
 }

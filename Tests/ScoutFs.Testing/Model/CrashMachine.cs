@@ -1,8 +1,10 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Threading.Tasks;
 using ScoutFs.Testing.Simulation;
+using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Testing.Model;
@@ -39,6 +41,15 @@ public sealed record CrashOptions
 
     /// <summary>Operations of disks that fail, in millionths.</summary>
     public int FailPerMillion { get; init; }
+
+    /// <summary>
+    /// The volume may be full. After some operations that found no space half of the files go, which is never refused;
+    /// in the end all go, and as much data must be free as when it was empty.
+    /// </summary>
+    public bool IsFilling { get; init; }
+
+    /// <summary>After files went there must be space again.</summary>
+    public bool ComesBack { get; init; } = true;
 }
 
 /// <summary>What a run has shown.</summary>
@@ -55,6 +66,9 @@ public sealed record CrashResult
 
     /// <summary>Crashes that lost something that nobody had synced.</summary>
     public long CountRollbacks { get; init; }
+
+    /// <summary>Operations before any crash that found no space.</summary>
+    public long CountNoSpace { get; init; }
 
     /// <summary>Hash of everything that happened in the run.</summary>
     public ulong TraceHash { get; init; }
@@ -105,6 +119,7 @@ public sealed class CrashMachine
             CountOperations = run.CountOperations,
             CountCrashes = run.CountCrashes,
             CountRollbacks = run.CountRollbacks,
+            CountNoSpace = run.CountNoSpace,
             TraceHash = run.TraceHash,
             Failure = failure,
         };
@@ -116,13 +131,17 @@ public sealed class CrashMachine
     private sealed class OneRun
     {
         private const int MaxDepth = 2;
+        private const int RefusalsBeforeRemoval = 6;
+        private const long MaxSteps = 20_000_000;
         private const ulong FirstIdAfter = 1UL << 40;
+        private const ulong FirstProofId = 1UL << 41;
 
         private readonly CrashMachine _machine;
         private readonly CrashOptions _options;
         private readonly ulong _seed;
         private readonly Prng _prng;
         private readonly Queue<Crash> _crashes = new();
+        private ulong _proofId = FirstProofId;
 
         public OneRun(CrashMachine machine, ulong seed)
         {
@@ -140,13 +159,20 @@ public sealed class CrashMachine
 
         public long CountRollbacks { get; private set; }
 
+        public long CountNoSpace { get; private set; }
+
         public ulong TraceHash { get; private set; }
+
+        private FaultSet MayFail =>
+            (_options.FailPerMillion > 0 ? FsRunner.DeviceFaults : default)
+            | (_options.IsFilling ? FsRunner.FullFaults : default);
 
         // The work, once, without a crash; forks the disks on the way.
         public string? Work()
         {
             Doing = "The work before any crash";
             var world = _machine._empty!.Open(_seed, _options.Latency);
+            world.Scheduler.MaxSteps = MaxSteps;
             var model = new ModelFs(_machine._empty.State);
             var judge = new CrashJudge(model.State);
             CaptureCrashes(world, judge, "work", depth: 0, _options.CutPerMille);
@@ -191,10 +217,8 @@ public sealed class CrashMachine
 
             // Mounting may give up when a device fails; working must not.
             world.Faults.FailPerMillion = _options.FailPerMillion;
-            var runner = new FsRunner(target, model, () => world.Now, judge)
-            {
-                MayFail = _options.FailPerMillion > 0,
-            };
+            var runner = new FsRunner(target, model, () => world.Now, judge) { MayFail = MayFail };
+            long refusals = 0;
             for (int i = 0; i < _options.CountOperations; i++)
             {
                 // Operations at the same moment would have the same time stamps, which hides which of them is there.
@@ -202,9 +226,17 @@ public sealed class CrashMachine
                 await Task.Delay(TimeSpan.FromMilliseconds(isPause ? pauses.NextInt32(8000) : 1), world.Time);
                 if (await runner.StepAsync(workload.Next(model.State)) is { } difference)
                     return difference;
+                if (!_options.IsFilling || runner.Failed < refusals + RefusalsBeforeRemoval)
+                    continue;
+                if (await RemoveAsync(world, target, model, judge, perMille: 500) is { } failure)
+                    return failure;
+                refusals = runner.Failed;
             }
 
             CountOperations = runner.Done;
+            CountNoSpace = _options.IsFilling ? runner.Failed : 0;
+            if (_options.IsFilling && await RemoveAsync(world, target, model, judge, perMille: 1000) is { } full)
+                return full;
             Doing = "Unmounting after the work";
             world.Faults.Clear();
             await target.UnmountAsync();
@@ -213,13 +245,50 @@ public sealed class CrashMachine
             judge.Add(model.State);
             judge.Sync();
             world.Faults.OnChange = null;
+            ulong free = await _machine._subject.CountFreeAsync(world);
+            if (_options.IsFilling && free != _machine._empty!.FreeBlocks)
+                return $"{free} blocks are free after everything was removed, not {_machine._empty.FreeBlocks}";
             return await CheckAsync(world, judge);
+        }
+
+        // Removes files. Then there is space again, once everything that follows of it is done.
+        private async Task<string?> RemoveAsync(
+            CrashWorld world, IFsUnderTest target, ModelFs model, CrashJudge judge, int perMille)
+        {
+            var runner = new FsRunner(target, model, () => world.Now, judge);
+            var prng = _prng.Fork("removals");
+            foreach (var inode in model.State.Inodes.Values.OrderBy(static inode => inode.Id))
+            {
+                bool isRemoved = !inode.IsDirectory && prng.NextInt32(1000) < perMille;
+                foreach (var link in isRemoved ? inode.Links : [])
+                {
+                    if (await runner.StepAsync(new RemoveOp(link.Directory, link.Name, IsRmdir: false)) is { } failure)
+                        return failure;
+                }
+
+                for (int opens = isRemoved ? inode.Opens : 0; opens > 0; opens--)
+                {
+                    if (await runner.StepAsync(new CloseOp(inode.Id)) is { } failure)
+                        return failure;
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromMinutes(2), world.Time);
+            if (!_options.ComesBack)
+                return null;
+            ulong id = _proofId++;
+            string name = string.Create(CultureInfo.InvariantCulture, $"proof{id}");
+            return await runner.StepAsync(new MakeOp(ModelState.RootId, name, id, FileMode.Regular, 0, 0))
+                ?? await runner.StepAsync(new WriteOp(id, 0, 8192, id))
+                ?? await runner.StepAsync(new SyncOp(id))
+                ?? await runner.StepAsync(new RemoveOp(ModelState.RootId, name, IsRmdir: false));
         }
 
         private string? RecoverFrom(Crash crash)
         {
             ulong seed = _prng.NextUInt64();
             var world = CrashWorld.Of(crash.Meta, crash.DataDisk, seed);
+            world.Scheduler.MaxSteps = MaxSteps;
             return world.Scheduler.Run(async () =>
             {
                 if (await CheckAsync(world, crash.Judge, isRecovered: false) is { } atOnce)
@@ -254,7 +323,10 @@ public sealed class CrashMachine
                 new Prng(seed).Fork("after"), _options.Profile, ModelState.RootId, FirstIdAfter);
             workload.Adopt(model.State);
             var target = await _machine._subject.MountAsync(world);
-            var runner = new FsRunner(target, model, () => world.Now);
+            var runner = new FsRunner(target, model, () => world.Now)
+            {
+                MayFail = _options.IsFilling ? FsRunner.FullFaults : default,
+            };
             for (int i = 0; i < _options.CountOperationsAfter; i++)
             {
                 if (await runner.StepAsync(workload.Next(model.State)) is { } difference)

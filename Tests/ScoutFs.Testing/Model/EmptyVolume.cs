@@ -21,10 +21,10 @@ public sealed class EmptyVolume
             },
             new SimDisk("data", subject.DataBytes) { AtomicBytes = atomicBytes },
             seed: 1);
-        State = world.Scheduler.Run(async () =>
+        (State, FreeBlocks) = world.Scheduler.Run(async () =>
         {
             await subject.FormatAsync(world);
-            return await subject.ReadAsync(world);
+            return (await subject.ReadAsync(world), await subject.CountFreeAsync(world));
         });
         _meta = world.Meta;
         _data = world.DataDisk;
@@ -32,6 +32,9 @@ public sealed class EmptyVolume
 
     /// <summary>What the model has of it: the attributes of the root.</summary>
     public ModelState State { get; }
+
+    /// <summary>Blocks of data that are free in it.</summary>
+    public ulong FreeBlocks { get; }
 
     /// <summary>Makes a world with a fresh copy.</summary>
     /// <param name="seed">Decides everything in it.</param>

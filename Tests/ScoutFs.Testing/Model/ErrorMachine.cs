@@ -182,7 +182,10 @@ public sealed class ErrorMachine
 
             var workload = new Workload(new Prng(_seed).Fork("work"), _options.Profile);
             var pauses = new Prng(_seed).Fork("pauses");
-            var runner = new FsRunner(target, _model, () => _world.Now, _judge) { MayFail = _failsAt > 0 };
+            var runner = new FsRunner(target, _model, () => _world.Now, _judge)
+            {
+                MayFail = _failsAt > 0 ? FsRunner.DeviceFaults : default,
+            };
             for (int i = 0; i < _options.CountOperations; i++)
             {
                 bool isPause = pauses.NextInt32(1000) < _options.PausePerMille;

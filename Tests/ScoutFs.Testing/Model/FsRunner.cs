@@ -14,10 +14,15 @@ namespace ScoutFs.Testing.Model;
 /// </remarks>
 public sealed class FsRunner
 {
+    /// <summary>What failing devices may do to an operation.</summary>
+    public static readonly FaultSet DeviceFaults = FaultSet.Of(FsError.Io, FsError.NoBuffers, FsError.Isolated);
+
+    /// <summary>What a full volume may do to an operation.</summary>
+    public static readonly FaultSet FullFaults = FaultSet.Of(FsError.NoSpace);
+
     private const int RememberedOperations = 40;
 
-    private static readonly FaultSet Environment = FaultSet.Of(
-        FsError.Io, FsError.NoSpace, FsError.NoBuffers, FsError.Isolated);
+    private static readonly FaultSet Environment = DeviceFaults | FullFaults;
 
     private readonly ModelFs _model;
     private readonly Func<ModelTime> _clock;
@@ -40,8 +45,8 @@ public sealed class FsRunner
     /// <summary>The real file system; set it anew after mounting again.</summary>
     public IFsUnderTest Target { get; set; }
 
-    /// <summary>Errors of the environment may happen; otherwise they are failures, too.</summary>
-    public bool MayFail { get; init; }
+    /// <summary>Errors of the environment that may happen; all others are failures.</summary>
+    public FaultSet MayFail { get; init; }
 
     /// <summary>Operations done.</summary>
     public long Done { get; private set; }
@@ -85,7 +90,7 @@ public sealed class FsRunner
             LastFailure = actual.Error;
             _ = Undo(before, isChange);
             Redo(actual.PartOf(op), now);
-            return MayFail ? null : Describe(op, $"failed with {actual.Error}");
+            return MayFail.Allows(actual.Error) ? null : Describe(op, $"failed with {actual.Error}");
         }
 
         Done++;
@@ -93,7 +98,7 @@ public sealed class FsRunner
         {
             _ = Undo(before, isChange);
             Redo(part, now);
-            return MayFail ? null : Describe(op, $"only {part.Describe()} was done");
+            return MayFail.IsEmpty ? Describe(op, $"only {part.Describe()} was done") : null;
         }
 
         if (op is SyncOp && actual.Error == FsError.None)

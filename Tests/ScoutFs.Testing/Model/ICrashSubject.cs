@@ -20,6 +20,9 @@ public interface ICrashSubject
     /// <summary>The empty file system as the model has it: the attributes of the root.</summary>
     Task<ModelState> ReadAsync(CrashWorld world);
 
+    /// <summary>Free blocks of data of an unmounted file system.</summary>
+    Task<ulong> CountFreeAsync(CrashWorld world);
+
     /// <summary>Mounts it.</summary>
     Task<IFsUnderTest> MountAsync(CrashWorld world);
 

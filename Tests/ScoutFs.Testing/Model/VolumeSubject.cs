@@ -16,6 +16,8 @@ public sealed class VolumeSubject : ICrashSubject
 {
     private const ulong FormattedFsRootBlkno = 2;
 
+    private const long SmallMetaBlocks = 86_760;
+
     /// <summary>A volume on which log merges, srch compactions and orphan scans happen all the time.</summary>
     public static VolumeSubject Busy => new()
     {
@@ -29,6 +31,15 @@ public sealed class VolumeSubject : ICrashSubject
             },
         },
     };
+
+    /// <summary>A volume whose data device is full after a few dozen operations.</summary>
+    public static VolumeSubject SmallData => new() { DataBytes = 640 << 10 };
+
+    /// <summary>
+    /// A volume that is low on metadata now and then, whatever is removed: half of what is free is free in the tree
+    /// that is not in use, and each half is about what a leader keeps in reserve (cluster §4.3).
+    /// </summary>
+    public static VolumeSubject SmallMeta => new() { MetaBytes = SmallMetaBlocks << 16 };
 
     /// <summary>Room for some mounts and their leaders, which reserve it at once.</summary>
     public long MetaBytes { get; init; } = 12L << 30;
@@ -78,6 +89,14 @@ public sealed class VolumeSubject : ICrashSubject
         using var volume = await OfflineVolume.OpenAsync(
             world.Meta.Open("reader"), world.DataDisk.Open("reader"), 4 << 20, CancellationToken.None);
         return await VolumeState.LoadAsync(volume, CancellationToken.None);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ulong> CountFreeAsync(CrashWorld world)
+    {
+        using var volume = await OfflineVolume.OpenAsync(
+            world.Meta.Open("reader"), world.DataDisk.Open("reader"), 4 << 20, CancellationToken.None);
+        return volume.Super.DataAlloc.TotalLen;
     }
 
     /// <inheritdoc/>

@@ -70,6 +70,19 @@ public sealed record WorkloadProfile
         Query = 20,
     };
 
+    /// <summary>Writes as long as they fit a transaction, for crashes of volumes that are full.</summary>
+    public static WorkloadProfile Filling { get; } = Crash with
+    {
+        MaxFileBytes = 1 << 20,
+        MaxWriteBytes = 128 << 10,
+        MaxXattrBytes = 60_000,
+        Xattr = 300,
+        Write = 400,
+
+        // Fails half way, in several transactions.
+        Allocate = 0,
+    };
+
     /// <summary>From this many inodes on, more is removed than made.</summary>
     public int MaxInodes { get; init; } = 500;
 
