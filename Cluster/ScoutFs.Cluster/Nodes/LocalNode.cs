@@ -25,6 +25,8 @@ namespace ScoutFs.Cluster.Nodes;
 /// </remarks>
 public sealed class LocalNode : IAsyncDisposable
 {
+    private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(10);
+
     private readonly CancellationTokenSource _stop = new();
     private readonly VolumeClaim _claim;
     private readonly LeaderHandlers _handlers;
@@ -101,7 +103,7 @@ public sealed class LocalNode : IAsyncDisposable
             meta, data, super, slot, rid, options, time, prng, cancellationToken);
         if (error == FsError.None)
             return (FsError.None, node, "");
-        await node.GiveUpAsync();
+        await node.GiveUpAsync(time);
         return (error, null, message);
     }
 
@@ -223,9 +225,11 @@ public sealed class LocalNode : IAsyncDisposable
     }
 
     // A start that failed has changed nothing: what it can take back, it does, so that the volume is not in use.
-    private async ValueTask GiveUpAsync()
+    private async ValueTask GiveUpAsync(TimeProvider time)
     {
-        bool isLeft = !_isGreeted || await _channel!.FarewellAsync(CancellationToken.None) == FsError.None;
+        // A farewell waits until the device is good again, which may be what the start failed for.
+        using var patience = new CancellationTokenSource(FarewellPatience, time);
+        bool isLeft = !_isGreeted || await _channel!.FarewellAsync(patience.Token) == FsError.None;
         await StopPartsAsync();
         if (isLeft)
             _ = await _claim.ReleaseAsync();
