@@ -80,29 +80,6 @@ internal sealed class EnospcTests : AcceptanceFixture
         Assert.That(created, Is.EqualTo(FsError.None));
     }
 
-    [Test]
-    public async Task Unlink_OfAFileOfSingleBlocks_Ends()
-    {
-        int extents = Count(5_000, 600 * 8192);
-
-        // By turns, so that neighbours in a file are none on the device.
-        ulong ino = await CreateAsync("fragmented");
-        ulong other = await CreateAsync("other");
-        for (int i = 0; i < extents; i++)
-        {
-            await WriteAsync(ino, (ulong)i * 2 * Block, new byte[Block]);
-            await WriteAsync(other, (ulong)i * 2 * Block, new byte[Block]);
-        }
-
-        await SyncAsync();
-        Assert.That((await ExtentsAsync(ino)).Count, Is.EqualTo(extents));
-        ulong free = (await StatFsAsync()).FreeDataBlocks;
-        await UnlinkAsync("fragmented");
-        await DrainAsync();
-        await SyncAsync();
-        Assert.That((await StatFsAsync()).FreeDataBlocks.Value, Is.EqualTo(free + (ulong)extents));
-    }
-
     protected override Task<(IBlockDevice Meta, IBlockDevice Data)> FormatAsync() =>
         TestNode.FormatAsync(MetaBlocks, DataBlocks);
 }
