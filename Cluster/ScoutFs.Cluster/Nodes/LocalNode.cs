@@ -36,7 +36,6 @@ public sealed class LocalNode : IAsyncDisposable
     private InProcessLink? _link;
     private Mount? _mount;
     private string _brokenReason = "";
-    private bool _isGreeted;
     private bool _isDown;
 
     private LocalNode(VolumeClaim claim)
@@ -210,7 +209,6 @@ public sealed class LocalNode : IAsyncDisposable
         var address = super.QuorumConfig.Slots[slot];
         _link = InProcessLink.Connect(_channel, _sessions.Accept(address));
         error = await _channel.GreetAsync(cancellationToken);
-        _isGreeted = error == FsError.None;
         if (error == FsError.None)
             error = await _mount.StartAsync(cancellationToken);
         if (error != FsError.None)
@@ -227,9 +225,10 @@ public sealed class LocalNode : IAsyncDisposable
     // A start that failed has changed nothing: what it can take back, it does, so that the volume is not in use.
     private async ValueTask GiveUpAsync(TimeProvider time)
     {
-        // A farewell waits until the device is good again, which may be what the start failed for.
+        // Also after a greeting that failed or was given up: the leader may have noted it. A farewell waits until the
+        // device is good again, which may be what the start failed for.
         using var patience = new CancellationTokenSource(FarewellPatience, time);
-        bool isLeft = !_isGreeted || await _channel!.FarewellAsync(patience.Token) == FsError.None;
+        bool isLeft = _link is null || await _channel!.FarewellAsync(patience.Token) == FsError.None;
         await StopPartsAsync();
         if (isLeft)
             _ = await _claim.ReleaseAsync();

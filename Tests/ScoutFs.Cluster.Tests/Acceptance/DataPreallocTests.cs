@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
@@ -29,6 +30,22 @@ internal sealed class DataPreallocTests : AcceptanceFixture
 
         foreach (ulong ino in files)
             Assert.That(await ExtentsAsync(ino), Has.Count.EqualTo(extents));
+    }
+
+    // A region as large as what is in memory; the write needs less.
+    [Test]
+    public async Task Write_IntoARegionThatMemoryLacksBlocksFor_Ends()
+    {
+        await RemountAsync(Options(2048, isContigOnly: false));
+        ulong file = await CreateAsync("a");
+        await WriteAsync(file, 0, new byte[2048 * (int)Block]);
+        ulong other = await CreateAsync("b");
+        ulong free;
+        lock (Node.Mount.Gate)
+            free = Node.Mount.Transaction.DataSpace.FreeBlocks;
+        Assert.That(
+            await Fs.FallocateAsync(other, 0, (free - 1500) * Block, false, None), Is.EqualTo(FsError.None));
+        await WriteAsync(file, 3840 * Block, new byte[256 * (int)Block]).WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     [Test]

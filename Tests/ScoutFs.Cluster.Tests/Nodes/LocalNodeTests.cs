@@ -5,6 +5,7 @@ using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Cluster.Nodes;
 using ScoutFs.Cluster.Quorum;
+using ScoutFs.Cluster.Tests.Quorum;
 using ScoutFs.Testing.Nodes;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Format;
@@ -35,6 +36,39 @@ internal sealed class LocalNodeTests
         Assert.That(error, Is.EqualTo(FsError.None));
         Assert.That(await node.UnmountAsync(), Is.EqualTo(FsError.None));
         await node.DisposeAsync();
+    }
+
+    // Whatever the leader has noted by then.
+    [Test]
+    public async Task Start_CancelledAtAnyWrite_GivesTheVolumeBack()
+    {
+        bool isStarted = false;
+        for (int at = 3; !isStarted; at++)
+        {
+            var (meta, data) = await TestNode.FormatAsync();
+            using var stop = new CancellationTokenSource();
+            int last = at;
+            var device = new HookedDevice(meta)
+            {
+                BeforeWrite = async write =>
+                {
+                    if (write == last)
+                        await stop.CancelAsync();
+                    return FsError.None;
+                },
+            };
+            var (_, node, _) = await LocalNode.StartAsync(
+                device, data, Quick, TimeProvider.System, new Prng(7), stop.Token);
+            isStarted = node is not null;
+            if (isStarted)
+            {
+                Assert.That(await node!.UnmountAsync(), Is.EqualTo(FsError.None));
+                await node.DisposeAsync();
+            }
+
+            var (_, use) = await VolumeClaim.InspectAsync(meta, None);
+            Assert.That(use!.IsInUse, Is.False, $"at write {at}");
+        }
     }
 
     [Test]

@@ -215,6 +215,20 @@ internal sealed class MoveBlocksTests : ArchiveFixture
         Assert.That(Node.Mount.Locks.CountUsers(), Is.Zero);
     }
 
+    [Test]
+    public async Task StagingMove_OfAHole_DoesNotGrowTheTarget()
+    {
+        ulong kept = await MakeFileAsync("kept", new byte[4096]);
+        ulong hole = await MakeAsync("hole");
+        Assert.That((await Fs.TruncateAsync(hole, 1 << 20, None)).Error, Is.EqualTo(FsError.None));
+        Assert.That(
+            (await Fs.RestoreAsync(kept, new ArchiveAttributes { IsRetained = true }, None)).Error,
+            Is.EqualTo(FsError.None));
+        var before = await StatAsync(kept);
+        Assert.That(await StageMoveAsync(hole, 1 << 20, kept, 0, before.DataVersion), Is.EqualTo(FsError.None));
+        Assert.That((await StatAsync(kept)).Size.Value, Is.EqualTo(before.Size.Value));
+    }
+
     private ValueTask<FsError> MoveAsync(ulong from, ulong fromOffset, ulong length, ulong to, ulong toOffset) =>
         Fs.MoveBlocksAsync(new BlockMove(from, fromOffset, length, to, toOffset, false, 0), None);
 

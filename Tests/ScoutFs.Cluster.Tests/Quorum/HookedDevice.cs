@@ -38,9 +38,13 @@ internal sealed class HookedDevice(IBlockDevice device) : IBlockDevice
         return error == FsError.None ? await device.WriteAsync(offsetBytes, buffer, cancellationToken) : error;
     }
 
-    public ValueTask<FsError> WriteAsync(
-        long offsetBytes, IReadOnlyList<ReadOnlyMemory<byte>> buffers, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
+    public async ValueTask<FsError> WriteAsync(
+        long offsetBytes, IReadOnlyList<ReadOnlyMemory<byte>> buffers, CancellationToken cancellationToken)
+    {
+        int write = CountWrites++;
+        var error = BeforeWrite is null ? FsError.None : await BeforeWrite(write);
+        return error == FsError.None ? await device.WriteAsync(offsetBytes, buffers, cancellationToken) : error;
+    }
 
     public ValueTask<FsError> FlushAsync(CancellationToken cancellationToken)
     {

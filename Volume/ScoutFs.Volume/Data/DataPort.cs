@@ -108,18 +108,25 @@ public sealed class DataPort : IDisposable
         return _plan;
     }
 
-    /// <summary>Takes free blocks for all holes and offline blocks of a range. False: no more are in memory, or the
-    /// extents of the region before the range are not known; nothing is taken.</summary>
+    /// <summary>Takes free blocks for all holes and offline blocks of a range, and ahead of it. False: no more are in
+    /// memory, or the extents of the region before the range are not known; nothing is taken.</summary>
     /// <param name="context">The running operation.</param>
     /// <param name="inode">A loaded inode.</param>
     /// <param name="first">First block.</param>
     /// <param name="end">Block behind the last.</param>
     /// <param name="plan">Extents to add.</param>
     public bool Plan(
+        OperationContext context, in InodeHandle inode, ulong first, ulong end, out List<DataExtent> plan) =>
+        Plan(context, inode, first, end, isAhead: true, out plan)
+        || Plan(context, inode, first, end, isAhead: false, out plan);
+
+    // What is wanted ahead may be more than there is: then only what is needed is taken.
+    private bool Plan(
         OperationContext context,
         in InodeHandle inode,
         ulong first,
         ulong end,
+        bool isAhead,
         out List<DataExtent> plan)
     {
         plan = EmptyPlan();
@@ -142,7 +149,7 @@ public sealed class DataPort : IDisposable
                 ? (byte)(DataExtentItem.FlagOffline | DataExtentItem.FlagUnwritten)
                 : DataExtentItem.FlagUnwritten;
             ulong at = block;
-            ulong stop = isInside
+            ulong stop = !isAhead ? 0 : isInside
                 ? block + Math.Min(nextStart - block, Policy.PreallocBlocks)
                 : Ahead(context, inode, first, block, nextStart, out at);
             stop = Math.Max(Math.Min(nextStart, end), stop);

@@ -81,10 +81,14 @@ public struct MoveBlocksOperation(BlockMove move, ulong doneBlocks, Timespec now
         if (Error != FsError.None)
             return true;
         ulong doneBytes = Math.Min(length, (at - (move.FromOffset / BlockBytes)) * BlockBytes);
-        ulong size = Math.Max(target.Item.Size, move.ToOffset + doneBytes);
+
+        // Staging gives a file back what it had, never more: it may be retained.
+        ulong size = move.IsStaging
+            ? target.Item.Size
+            : Math.Max(target.Item.Size, move.ToOffset + doneBytes);
         if (!Prepare(context, source, target, at, size))
             return false;
-        var hold = context.Hold(isAllocating: false);
+        var hold = context.Hold(isAllocating: true);
         if (hold != HoldResult.Held)
         {
             Error = hold.ToError();

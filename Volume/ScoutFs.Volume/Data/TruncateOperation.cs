@@ -143,12 +143,17 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
 
     /// <summary>Removes all of them, batch after batch.</summary>
     public static async ValueTask<FsError> RunAsync(
-        OperationRunner runner, DataPort data, ulong ino, bool isDeleting, CancellationToken cancellationToken)
+        OperationRunner runner,
+        DataPort data,
+        ulong ino,
+        bool isDeleting,
+        CancellationToken cancellationToken,
+        ClusterLock? borrowed = null)
     {
         while (true)
         {
             var (error, removed) = await runner.RunAsync(
-                new RemoveExtentsOperation(ino, isDeleting, data), cancellationToken);
+                new RemoveExtentsOperation(ino, isDeleting, data), cancellationToken, borrowed);
             if (error != FsError.None || removed.IsDone)
                 return error;
         }

@@ -24,6 +24,7 @@ public sealed class WeakReader : IDisposable
     private readonly BlockPool _pool = new(1);
     private readonly SemaphoreSlim _turn = new(1);
     private ForestRoots? _roots;
+    private (BlockRef Fs, BlockRef Logs) _refs;
     private long _rootsTime;
 
     /// <summary>Creates a reader over the metadata device.</summary>
@@ -116,6 +117,7 @@ public sealed class WeakReader : IDisposable
         ItemKey first, ItemKey last, Func<ForestCursor, bool> take, CancellationToken cancellationToken)
     {
         var at = first;
+        (BlockRef Fs, BlockRef Logs) failed = default;
         for (int attempt = 1; ; attempt++)
         {
             var error = await LoadRootsAsync(cancellationToken);
@@ -138,8 +140,15 @@ public sealed class WeakReader : IDisposable
             }
 
             _roots = null;
-            if (error != FsError.Stale || attempt == StaleAttempts)
-                return error == FsError.Stale ? FsError.Corrupt : error;
+            if (error != FsError.Stale)
+                return error;
+
+            // Rewritten under us, or damaged: the same roots several times decide (engine §1.1).
+            if (!_refs.Fs.SameAs(failed.Fs) || !_refs.Logs.SameAs(failed.Logs))
+                attempt = 1;
+            else if (attempt >= StaleAttempts)
+                return FsError.Corrupt;
+            failed = _refs;
         }
     }
 
@@ -151,6 +160,7 @@ public sealed class WeakReader : IDisposable
         var (error, super) = await ReadSuperAloneAsync(cancellationToken);
         if (error != FsError.None)
             return error;
+        _refs = (super.FsRoot.Ref, super.LogsRoot.Ref);
         (_roots, error, _) = await ForestRoots.LoadAsync(
             _cache, super.FsRoot, super.LogsRoot, super.LogMerge, cancellationToken);
         _rootsTime = now;

@@ -107,7 +107,7 @@ public sealed class InodeDeletion
             if (!await RemoveOpenAsync(batch, cancellationToken))
                 return;
             batch.ForEach(Start);
-            if (await DrainAsync() == FsError.Isolated)
+            if (await DrainAsync().AsTask().OrCancelledAsync(cancellationToken) != FsError.None || from == 0)
                 return;
         }
     }
@@ -186,7 +186,7 @@ public sealed class InodeDeletion
 
                 // One that fails keeps no other from being deleted.
                 if (error == FsError.None && !IsSet(map.Bits, ino))
-                    _ = await DeleteStepsAsync(ino, cancellationToken);
+                    _ = await DeleteStepsAsync(ino, clusterLock!, cancellationToken);
                 Forget(ino);
             }
         }
@@ -215,27 +215,28 @@ public sealed class InodeDeletion
             _ = _running.Remove(ino);
     }
 
-    private async ValueTask<FsError> DeleteStepsAsync(ulong ino, CancellationToken cancellationToken)
+    private async ValueTask<FsError> DeleteStepsAsync(
+        ulong ino, ClusterLock group, CancellationToken cancellationToken)
     {
         var runner = _mount.Runner;
-        var (error, inode) = await runner.RunAsync(new GetInodeOperation(ino), cancellationToken);
+        var (error, inode) = await runner.RunAsync(new GetInodeOperation(ino), cancellationToken, group);
         if (error == FsError.NotFound || (error == FsError.None && inode.Item.Nlink != 0U))
             return FsError.None;
         if (error == FsError.None && InodeAccess.IsRegular(inode.Item))
         {
             error = await RemoveExtentsOperation.RunAsync(
-                runner, _mount.Data, ino, isDeleting: true, cancellationToken);
+                runner, _mount.Data, ino, isDeleting: true, cancellationToken, group);
         }
 
         for (bool isDone = false; error == FsError.None && !isDone;)
         {
-            (error, var removed) = await runner.RunAsync(new DeleteXattrOperation(ino), cancellationToken);
+            (error, var removed) = await runner.RunAsync(new DeleteXattrOperation(ino), cancellationToken, group);
             isDone = removed.IsDone;
         }
 
         if (error != FsError.None)
             return error;
-        (error, _) = await runner.RunAsync(new DeleteInodeOperation(ino), cancellationToken);
+        (error, _) = await runner.RunAsync(new DeleteInodeOperation(ino), cancellationToken, group);
         return error;
     }
 

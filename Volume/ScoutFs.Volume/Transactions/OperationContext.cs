@@ -41,6 +41,7 @@ public sealed class OperationContext
     private bool _lacksLock;
     private bool _lacksCommit;
     private bool _releasesLocks;
+    private ClusterLock? _borrowed;
     private ClusterLock? _fillLock;
     private ItemKey _fillKey;
     private IOperationNeed? _need;
@@ -99,6 +100,13 @@ public sealed class OperationContext
             Invariant.Require(_count < MaxLocks);
             found = _count++;
             _entries[found] = new Entry { Range = range, Mode = mode };
+        }
+
+        if (_borrowed is not null && _borrowed.Range.Start == range.Start && Covers(LockMode.Write, mode))
+        {
+            _entries[found].Lock = clusterLock = _borrowed;
+            _entries[found].IsBorrowed = true;
+            return true;
         }
 
         if (_runner.Locks.TryFind(range, _entries[found].Mode, out clusterLock))
@@ -202,12 +210,17 @@ public sealed class OperationContext
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
-            if (entry.Lock is null || entry.IsCounted)
+            if (entry.Lock is null || entry.IsCounted || entry.IsBorrowed)
                 continue;
             _runner.Locks.Enter(entry.Lock, entry.Mode);
             entry.IsCounted = true;
         }
     }
+
+    /// <summary>Begins an operation. With the gate held.</summary>
+    /// <param name="borrowed">A lock that the caller uses for writing until the operation has ended, or null. Waiting
+    /// for it once more could last for ever: who wants it waits for the caller.</param>
+    internal void Begin(ClusterLock? borrowed) => _borrowed = borrowed;
 
     /// <summary>Before the next attempt. With the gate held.</summary>
     internal void Resume()
@@ -235,6 +248,7 @@ public sealed class OperationContext
         }
 
         _count = 0;
+        _borrowed = null;
         Resume();
     }
 
@@ -253,6 +267,8 @@ public sealed class OperationContext
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
+            if (entry.IsBorrowed)
+                continue;
             if (entry.Lock is not null && entry.IsCounted)
                 _runner.Locks.Release(entry.Lock, entry.Mode, TransSeq);
             entry.Lock = null;
@@ -266,6 +282,8 @@ public sealed class OperationContext
         Array.Sort(_entries, 0, _count, EntryOrder.Instance);
         for (int i = 0; i < _count; i++)
         {
+            if (_entries[i].IsBorrowed)
+                continue;
             var (error, clusterLock) = await _runner.Locks.WaitAsync(
                 _entries[i].Range, _entries[i].Mode, cancellationToken);
             if (error != FsError.None)
@@ -283,6 +301,7 @@ public sealed class OperationContext
         public LockMode Mode;
         public ClusterLock? Lock;
         public bool IsCounted;
+        public bool IsBorrowed;
     }
 
     private sealed class EntryOrder : System.Collections.Generic.IComparer<Entry>

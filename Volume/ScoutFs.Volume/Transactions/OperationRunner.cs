@@ -69,8 +69,12 @@ public sealed class OperationRunner
     public long ItemBytes { get; }
 
     /// <summary>Runs an operation.</summary>
+    /// <param name="operation">The operation.</param>
+    /// <param name="cancellationToken">Ends a wait.</param>
+    /// <param name="borrowed">A lock that the caller uses for writing, and goes on to use.</param>
     /// <returns>The operation's own error, or that of a wait which failed, and the operation.</returns>
-    public ValueTask<(FsError Error, T Operation)> RunAsync<T>(T operation, CancellationToken cancellationToken)
+    public ValueTask<(FsError Error, T Operation)> RunAsync<T>(
+        T operation, CancellationToken cancellationToken, ClusterLock? borrowed = null)
         where T : struct, IOperation
     {
         OperationContext context;
@@ -78,6 +82,7 @@ public sealed class OperationRunner
         {
             if (!_contexts.TryPop(out context!))
                 context = new OperationContext(this);
+            context.Begin(borrowed);
             if (!Transaction.IsIsolated && operation.Attempt(context))
             {
                 context.Finish();
@@ -102,6 +107,8 @@ public sealed class OperationRunner
             lock (Gate)
             {
                 context.Resume();
+                if (error == FsError.None && Transaction.IsIsolated)
+                    error = FsError.Isolated;
                 bool isDone = error != FsError.None || operation.Attempt(context);
                 if (isDone)
                 {

@@ -187,9 +187,11 @@ public sealed partial class Transaction
             IsCommitting = false;
             _running = null;
             CommitCount++;
+
+            // Before somebody starts the next one, whose source this must not be.
+            _ = _durable.TrySetResult(error);
         }
 
-        _ = _durable.TrySetResult(error);
         return error;
     }
 
@@ -255,13 +257,9 @@ public sealed partial class Transaction
             return false;
         }
 
-        LastCommitError = error;
         await Task.Delay(RetryDelay, _time);
         return !IsIsolated;
     }
-
-    /// <summary>Why the last commit had to be repeated; None when it did not.</summary>
-    public FsError LastCommitError { get; private set; }
 
     // Nothing else touches the writer, the allocator and the log record while this runs.
     private async ValueTask<FsError> SortIntoBlocksAsync()
