@@ -6,8 +6,8 @@ using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Devices;
-using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Benchmarks;
