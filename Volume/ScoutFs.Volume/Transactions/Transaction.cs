@@ -31,7 +31,7 @@ public sealed partial class Transaction : IDisposable
     private const long MaxDirtyBytes = 48 << 20;
 
     // Scattered items dirty a leaf of 64 KiB a page: memory of the writer that stays with the process.
-    private const int MaxDirtyPages = 1024;
+    private const int MaxDirtyPages = 512;
     private const int WriterBlocks = 8192;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
@@ -124,7 +124,8 @@ public sealed partial class Transaction : IDisposable
             return HoldResult.NoSpace;
         int needed = NeededBlocks();
         bool isFull = _items.DirtyCount > MaxDirtyItems || _items.DirtyBytes > MaxDirtyBytes
-            || _items.DirtyPages > MaxDirtyPages || needed > AvailableBlocks() || needed > FreeRoomBlocks() || needed > _writer.RoomBlocks;
+            || _items.DirtyPages > MaxDirtyPages || needed > AvailableBlocks()
+            || needed > FreeRoomBlocks() || needed > _writer.RoomBlocks;
         if (!isFull)
             return HoldResult.Held;
         return IsClean ? HoldResult.NoSpace : HoldResult.Again;
