@@ -23,7 +23,7 @@ public struct FallocateOperation(
     private const int BlockBytes = FormatConstants.SmallBlockBytes;
 
     /// <summary>
-    /// None; NotFound, IsDirectory, Invalid, NotPermitted under retention, FileTooLarge, NoSpace, Corrupt.
+    /// None; NotFound, IsDirectory, Invalid, NotPermitted under retention, FileTooLarge, Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
 
@@ -58,12 +58,8 @@ public struct FallocateOperation(
             return false;
 
         // Blocks are taken with the transaction held only: a commit counts what is left of them.
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         if (!Plan(context, inode, end, out var plan, out ulong next))
             return false;

@@ -40,7 +40,7 @@ public struct MoveBlocksOperation(BlockMove move, ulong doneBlocks, Timespec now
 
     /// <summary>
     /// None; NotFound, NotPermitted under retention of either file, Invalid, Stale for another data_version than the
-    /// staged one, IsDirectory, FileTooLarge, Offline, NoSpace, Corrupt.
+    /// staged one, IsDirectory, FileTooLarge, Offline, Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
 
@@ -88,12 +88,8 @@ public struct MoveBlocksOperation(BlockMove move, ulong doneBlocks, Timespec now
             : Math.Max(target.Item.Size, move.ToOffset + doneBytes);
         if (!Prepare(context, source, target, at, size))
             return false;
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         Apply(context, ref source, ref target, at, size, isMoving);
         DoneBlocks = at - (move.FromOffset / BlockBytes);

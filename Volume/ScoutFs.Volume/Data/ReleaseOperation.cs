@@ -36,7 +36,7 @@ public struct ReleaseOperation(
     private const int BatchExtents = 32;
 
     /// <summary>
-    /// None; NotFound, Invalid, Stale for another data_version, NotPermitted under retention, NoSpace, Corrupt.
+    /// None; NotFound, Invalid, Stale for another data_version, NotPermitted under retention, Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
 
@@ -92,12 +92,8 @@ public struct ReleaseOperation(
             return false;
         }
 
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         Apply(context, ref inode, at);
         NextBlock = at;

@@ -92,7 +92,7 @@ public readonly record struct ArchiveAttributes
 /// <param name="changes">What to set.</param>
 public struct RestoreOperation(ulong ino, ArchiveAttributes changes) : IOperation
 {
-    /// <summary>None; NotFound, Invalid, NotPermitted under retention, Unsupported, NoSpace, Corrupt.</summary>
+    /// <summary>None; NotFound, Invalid, NotPermitted under retention, Unsupported, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>The inode, changed.</summary>
@@ -120,12 +120,8 @@ public struct RestoreOperation(ulong ino, ArchiveAttributes changes) : IOperatio
             return true;
         }
 
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         if (changes.IsOffline)
         {

@@ -23,7 +23,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
 {
     private const int BlockBytes = FormatConstants.SmallBlockBytes;
 
-    /// <summary>None; NotFound, IsDirectory, Invalid, NotPermitted, FileTooLarge, NoSpace, Io, Corrupt.</summary>
+    /// <summary>None; NotFound, IsDirectory, Invalid, NotPermitted, FileTooLarge, Io, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>The inode, changed.</summary>
@@ -92,12 +92,8 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
             return false;
         }
 
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         if (size != old)
         {
@@ -135,7 +131,7 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
 {
     private const int BatchExtents = 32;
 
-    /// <summary>None; NotFound, NoSpace, Corrupt.</summary>
+    /// <summary>None; NotFound, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>No extent is left to remove.</summary>
@@ -196,12 +192,8 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
             return true;
         }
 
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         bool wasOffline = inode.Item.OfflineBlocks != 0UL;
         while (from < end)

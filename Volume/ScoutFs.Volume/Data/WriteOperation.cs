@@ -64,7 +64,7 @@ public struct WriteOperation : IOperation
     }
 
     /// <summary>None; NotFound, Invalid, IsDirectory, NotPermitted, Stale for another data_version than the staged one,
-    /// FileTooLarge, NoSpace, Io, Corrupt.</summary>
+    /// FileTooLarge, Io, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>Where it was written.</summary>
@@ -128,12 +128,8 @@ public struct WriteOperation : IOperation
         }
 
         // Blocks are taken with the transaction held only: a commit counts what is left of them.
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         // Blocks past the end may be offline, too: nobody waits for those.
         if (!_data.Plan(context, inode, first, end, out var plan))

@@ -57,7 +57,7 @@ public struct CreateOperation : IOperation
         _isUnnamed = name.IsEmpty;
     }
 
-    /// <summary>None; Exists, NotFound, NotDirectory, NameTooLong, Invalid, TooManyLinks, NoSpace, Corrupt.</summary>
+    /// <summary>None; Exists, NotFound, NotDirectory, NameTooLong, Invalid, TooManyLinks, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>Number of the new inode.</summary>
@@ -119,12 +119,8 @@ public struct CreateOperation : IOperation
             return false;
         }
 
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         Apply(context, parent, clusterLock, orphanLock);
         return true;

@@ -9,7 +9,7 @@ namespace ScoutFs.Volume.Inodes;
 /// <param name="ino">Inode number.</param>
 public struct DeleteInodeOperation(ulong ino) : IOperation
 {
-    /// <summary>None, also when it was gone or has links; NoSpace, Corrupt.</summary>
+    /// <summary>None, also when it was gone or has links; Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <inheritdoc/>
@@ -42,12 +42,8 @@ public struct DeleteInodeOperation(ulong ino) : IOperation
             return false;
         }
 
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         for (ulong part = 0; part < parts; part++)
             context.Items.Remove(Keys.Symlink(ino, part), context.ItemSeq(inode.Lock));

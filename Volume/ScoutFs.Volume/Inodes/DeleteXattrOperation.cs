@@ -9,7 +9,7 @@ namespace ScoutFs.Volume.Inodes;
 /// <param name="ino">Inode number.</param>
 public struct DeleteXattrOperation(ulong ino) : IOperation
 {
-    /// <summary>None; NotFound, NoSpace, Corrupt.</summary>
+    /// <summary>None; NotFound, Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>No xattr is left.</summary>
@@ -44,12 +44,8 @@ public struct DeleteXattrOperation(ulong ino) : IOperation
         Error = error != FsError.None ? error : partsError;
         if (Error != FsError.None)
             return true;
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         Xattrs.RemoveParts(context, inode, xattr, 0, xattr.Parts);
         Xattrs.ApplyTags(context, inode, name, xattr.Id, value, null);

@@ -11,8 +11,8 @@ namespace ScoutFs.Volume.Inodes;
 /// <param name="count">Added to the count, modulo 2^64.</param>
 public struct InjectTotalOperation(TotalName name, ulong total, ulong count) : IOperation
 {
-    /// <summary>None or NoSpace.</summary>
-    public FsError Error { get; private set; }
+    /// <summary>None.</summary>
+    public readonly FsError Error => FsError.None;
 
     /// <inheritdoc/>
     public bool Attempt(OperationContext context)
@@ -21,12 +21,8 @@ public struct InjectTotalOperation(TotalName name, ulong total, ulong count) : I
             return false;
         if (total == 0 && count == 0)
             return true;
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         context.Items.AddDelta(Keys.XattrTotal(name.A, name.B, name.C), context.ItemSeq(totals), total, count);
         return true;

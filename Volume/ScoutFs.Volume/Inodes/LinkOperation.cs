@@ -15,7 +15,7 @@ namespace ScoutFs.Volume.Inodes;
 public struct LinkOperation(
     ulong ino, ulong directory, ReadOnlyMemory<byte> name, bool isUnnamed, Timespec now) : IOperation
 {
-    /// <summary>None; Exists, NotFound, NotDirectory, NotPermitted for a directory, TooManyLinks, NoSpace…</summary>
+    /// <summary>None; Exists, NotFound, NotDirectory, NotPermitted for a directory, TooManyLinks…</summary>
     public FsError Error { get; private set; }
 
     /// <summary>The inode, changed.</summary>
@@ -53,12 +53,8 @@ public struct LinkOperation(
             return false;
         }
 
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         if (isFirst)
             context.Items.ForceRemove(Keys.Orphan(ino), context.ItemSeq(orphanLock!, inode.Lock));

@@ -26,7 +26,7 @@ public struct RenameOperation(
     Timespec now) : IOperation
 {
     /// <summary>
-    /// None; NotFound, Exists, NotDirectory, IsDirectory, NotEmpty, NameTooLong, TooManyLinks, NotPermitted, NoSpace,
+    /// None; NotFound, Exists, NotDirectory, IsDirectory, NotEmpty, NameTooLong, TooManyLinks, NotPermitted,
     /// Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
@@ -109,12 +109,8 @@ public struct RenameOperation(
             return false;
         }
 
-        var hold = context.Hold(isAllocating: true);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: true))
+            return false;
 
         // One copy of the directory when both are the same.
         ref var into = ref source;

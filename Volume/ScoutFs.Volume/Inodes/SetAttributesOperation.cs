@@ -40,7 +40,7 @@ public readonly record struct AttributeChanges
 public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timespec now) : IOperation
 {
     /// <summary>None; NotFound, NotPermitted under retention, Unsupported (project id in format version 1,
-    /// permissions of a symlink), NoSpace, Corrupt.</summary>
+    /// permissions of a symlink), Corrupt.</summary>
     public FsError Error { get; private set; }
 
     /// <summary>The inode, changed.</summary>
@@ -79,12 +79,8 @@ public struct SetAttributesOperation(ulong ino, AttributeChanges changes, Timesp
 
         if (!InodeAccess.Prepare(context, inode, changesData: false))
             return false;
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         if (acl is not null)
         {

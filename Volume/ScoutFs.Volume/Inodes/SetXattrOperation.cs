@@ -36,7 +36,7 @@ public struct SetXattrOperation(
 
     /// <summary>
     /// None; NotFound, NoXattr, Exists, Invalid, Unsupported, NotPermitted under retention, BufferTooSmall for a long
-    /// name, FileTooLarge for a long value, NoSpace, Corrupt.
+    /// name, FileTooLarge for a long value, Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
 
@@ -84,12 +84,8 @@ public struct SetXattrOperation(
 
         if (!Xattrs.PrepareTags(context, tags) || !InodeAccess.Prepare(context, inode, changesData: false))
             return false;
-        var hold = context.Hold(isAllocating: value is not null);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: value is not null))
+            return false;
 
         int presentParts = isFound ? xattr.Parts : 0;
         ulong id = isFound ? xattr.Id : inode.Item.NextXattrId.Value;

@@ -14,7 +14,7 @@ namespace ScoutFs.Volume.Inodes;
 public struct UnlinkOperation(ulong directory, ReadOnlyMemory<byte> name, bool isRmdir, Timespec now) : IOperation
 {
     /// <summary>
-    /// None; NotFound, NotDirectory, IsDirectory, NotEmpty, NotPermitted under retention, NoSpace, Corrupt.
+    /// None; NotFound, NotDirectory, IsDirectory, NotEmpty, NotPermitted under retention, Corrupt.
     /// </summary>
     public FsError Error { get; private set; }
 
@@ -63,12 +63,8 @@ public struct UnlinkOperation(ulong directory, ReadOnlyMemory<byte> name, bool i
             return false;
         }
 
-        var hold = context.Hold(isAllocating: false);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: false))
+            return false;
 
         if (left == 0)
             context.Items.ForcePut(Keys.Orphan(entry.Ino), context.ItemSeq(orphanLock!, inode.Lock), default);

@@ -12,7 +12,7 @@ namespace ScoutFs.Volume.Quota;
 /// <param name="check">The mount's check, which forgets its rules.</param>
 public struct ChangeRuleOperation(QuotaRuleItem rule, bool isAdded, QuotaCheck check) : IOperation
 {
-    /// <summary>None; Exists, NotFound, Invalid, Unsupported on a volume of format version 1, NoSpace.</summary>
+    /// <summary>None; Exists, NotFound, Invalid, Unsupported on a volume of format version 1.</summary>
     public FsError Error { get; private set; }
 
     /// <inheritdoc/>
@@ -53,12 +53,8 @@ public struct ChangeRuleOperation(QuotaRuleItem rule, bool isAdded, QuotaCheck c
             return true;
         }
 
-        var hold = context.Hold(isAllocating: isAdded);
-        if (hold != HoldResult.Held)
-        {
-            Error = hold.ToError();
-            return hold == HoldResult.NoSpace;
-        }
+        if (!context.Hold(isAllocating: isAdded))
+            return false;
 
         if (isAdded)
             context.Items.Put(key, context.ItemSeq(quotaLock), Disk.Bytes(in rule));

@@ -8,27 +8,6 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Transactions;
 
-/// <summary>What <see cref="OperationContext.Hold"/> answers.</summary>
-public enum HoldResult
-{
-    /// <summary>Changes may be made until the gate is left.</summary>
-    Held,
-
-    /// <summary>Return false from the attempt.</summary>
-    Again,
-
-    /// <summary>The volume has no room for changes that take space.</summary>
-    NoSpace,
-}
-
-/// <summary>Errors of operations that cannot hold.</summary>
-public static class HoldResultExtensions
-{
-    /// <summary>NoSpace, or None for an attempt that is to be made again.</summary>
-    public static FsError ToError(this HoldResult hold) =>
-        hold == HoldResult.NoSpace ? FsError.NoSpace : FsError.None;
-}
-
 /// <summary>What one running operation holds and lacks.</summary>
 /// <remarks>Pooled. Members are called by attempts, with the gate held, unless they say otherwise.</remarks>
 public sealed class OperationContext
@@ -40,6 +19,7 @@ public sealed class OperationContext
     private int _count;
     private bool _lacksLock;
     private bool _lacksCommit;
+    private bool _lacksSpace;
     private bool _releasesLocks;
     private ClusterLock? _borrowed;
     private ClusterLock? _fillLock;
@@ -105,7 +85,6 @@ public sealed class OperationContext
         if (_borrowed is not null && _borrowed.Range.Start == range.Start && Covers(LockMode.Write, mode))
         {
             _entries[found].Lock = clusterLock = _borrowed;
-            _entries[found].IsBorrowed = true;
             return true;
         }
 
@@ -158,13 +137,15 @@ public sealed class OperationContext
         return false;
     }
 
-    /// <summary>Joins the open transaction; the last thing before changes.</summary>
-    /// <param name="isAllocating">The changes take space: refused when the volume is low on it (engine §3.5).</param>
-    public HoldResult Hold(bool isAllocating)
+    /// <summary>Joins the open transaction; the last thing before changes. False: return false from the attempt.</summary>
+    /// <param name="isAllocating">The changes take space: the operation ends with NoSpace when the volume is low on it
+    /// (engine §3.5).</param>
+    public bool Hold(bool isAllocating)
     {
         var result = _runner.Transaction.TryHold(isAllocating);
         _lacksCommit = result == HoldResult.Again;
-        return result;
+        _lacksSpace = result == HoldResult.NoSpace;
+        return result == HoldResult.Held;
     }
 
     /// <summary>Notes a need of another kind; the attempt then returns false.</summary>
@@ -192,6 +173,8 @@ public sealed class OperationContext
             return await TakeLocksAsync(cancellationToken);
         if (_fillLock is not null)
             return await _runner.FillAsync(_fillLock, _fillKey, cancellationToken);
+        if (_lacksSpace)
+            return FsError.NoSpace;
         if (_lacksCommit)
             return await _runner.Transaction.CommitAsync(cancellationToken);
         Invariant.Require(_need is not null);
@@ -210,7 +193,7 @@ public sealed class OperationContext
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
-            if (entry.Lock is null || entry.IsCounted || entry.IsBorrowed)
+            if (entry.Lock is null || entry.IsCounted || IsBorrowed(entry))
                 continue;
             _runner.Locks.Enter(entry.Lock, entry.Mode);
             entry.IsCounted = true;
@@ -227,6 +210,7 @@ public sealed class OperationContext
     {
         _lacksLock = false;
         _lacksCommit = false;
+        _lacksSpace = false;
         _fillLock = null;
         _need = null;
         _releasesLocks = false;
@@ -252,6 +236,8 @@ public sealed class OperationContext
         Resume();
     }
 
+    private bool IsBorrowed(in Entry entry) => entry.Lock is not null && entry.Lock == _borrowed;
+
     private static bool Covers(LockMode held, LockMode wanted) =>
         held == wanted || (held == LockMode.Write && wanted == LockMode.Read);
 
@@ -267,7 +253,7 @@ public sealed class OperationContext
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
-            if (entry.IsBorrowed)
+            if (IsBorrowed(entry))
                 continue;
             if (entry.Lock is not null && entry.IsCounted)
                 _runner.Locks.Release(entry.Lock, entry.Mode, TransSeq);
@@ -282,7 +268,7 @@ public sealed class OperationContext
         Array.Sort(_entries, 0, _count, EntryOrder.Instance);
         for (int i = 0; i < _count; i++)
         {
-            if (_entries[i].IsBorrowed)
+            if (IsBorrowed(_entries[i]))
                 continue;
             var (error, clusterLock) = await _runner.Locks.WaitAsync(
                 _entries[i].Range, _entries[i].Mode, cancellationToken);
@@ -301,7 +287,6 @@ public sealed class OperationContext
         public LockMode Mode;
         public ClusterLock? Lock;
         public bool IsCounted;
-        public bool IsBorrowed;
     }
 
     private sealed class EntryOrder : System.Collections.Generic.IComparer<Entry>

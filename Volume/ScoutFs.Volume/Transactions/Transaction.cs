@@ -10,6 +10,19 @@ using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Volume.Transactions;
 
+/// <summary>What <see cref="Transaction.TryHold"/> answers.</summary>
+public enum HoldResult
+{
+    /// <summary>Changes may be made until the gate is left.</summary>
+    Held,
+
+    /// <summary>After a commit.</summary>
+    Again,
+
+    /// <summary>The volume has no room for changes that take space.</summary>
+    NoSpace,
+}
+
 /// <summary>The one open transaction of a mount (engine §5).</summary>
 /// <remarks>
 /// <para>It collects the dirty items of the item cache, srch entries, data extents taken and freed, and file data.
