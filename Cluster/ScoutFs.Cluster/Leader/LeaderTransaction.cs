@@ -128,6 +128,32 @@ internal sealed class LeaderTransaction
         return cursor;
     }
 
+    /// <summary>The error that a cursor stopped with; what was wrong is noted.</summary>
+    /// <returns>None when it found an item or the end.</returns>
+    public FsError ErrorOf(BtreeCursor cursor, BtreeStatus status)
+    {
+        if (status != BtreeStatus.Corrupt)
+            return FsError.None;
+        _commit.Fault = cursor.Fault;
+        return cursor.Error;
+    }
+
+    /// <summary>Notes that a cursor's item is not what it must be.</summary>
+    /// <returns>Corrupt.</returns>
+    public FsError FailItem(CorruptionSite site, BtreeCursor cursor)
+    {
+        _commit.Fault = new Corruption(site, cursor.LeafBlkno);
+        return FsError.Corrupt;
+    }
+
+    /// <summary>Notes what was wrong when <see cref="Trees"/> returned an error.</summary>
+    /// <returns>The error.</returns>
+    public FsError FailTrees(FsError error)
+    {
+        _commit.Fault = Trees.Fault;
+        return error;
+    }
+
     /// <summary>Reads an item of fixed size.</summary>
     /// <returns>None and the value; NotFound; Corrupt, also when it has another size; or a read error.</returns>
     public async ValueTask<(FsError Error, T Value)> ReadAsync<T>(LeaderTree tree, ItemKey key)
@@ -304,12 +330,8 @@ internal sealed class LeaderTransaction
     {
         using var cursor = CursorOf(tree);
         var status = await cursor.SeekAsync(from, CancellationToken.None);
-        if (status == BtreeStatus.Corrupt)
-        {
-            _commit.Fault = cursor.Fault;
-            return (cursor.Error, default, 0, default);
-        }
-
+        if (ErrorOf(cursor, status) is var error and not FsError.None)
+            return (error, default, 0, default);
         if (status != BtreeStatus.Found)
             return (FsError.NotFound, default, 0, default);
         int length = cursor.Value.Length;

@@ -107,7 +107,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         return (request.Rid == rid && request.Seq == key.Second ? FsError.None : FsError.Corrupt, request);
     }
 
-    private async ValueTask<(FsError Error, LogMergeRequest Request)> GetAsync(
+    private static async ValueTask<(FsError Error, LogMergeRequest Request)> GetAsync(
         LeaderTransaction transaction, ulong rid)
     {
         while (true)
@@ -131,7 +131,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
     }
 
     // One range, request or splice of the sweep.
-    private async ValueTask<(FsError Error, Step Step, LogMergeRequest Request)> SweepAsync(
+    private static async ValueTask<(FsError Error, Step Step, LogMergeRequest Request)> SweepAsync(
         LeaderTransaction transaction, ulong rid, LogMergeStatus status)
     {
         var (error, isFound, range) = await FindRangeAsync(transaction, status.NextRangeKey);
@@ -157,13 +157,13 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
     }
 
     // Gives out the part of the range that lies below one parent of leaves.
-    private async ValueTask<(FsError Error, LogMergeRequest Request)> RequestAsync(
+    private static async ValueTask<(FsError Error, LogMergeRequest Request)> RequestAsync(
         LeaderTransaction transaction, ulong rid, LogMergeStatus status, LogMergeRange range, ItemKey start)
     {
         var (error, subtree) = await transaction.Trees.FindSubtreeAsync(
             transaction.Super.FsRoot, start, CancellationToken.None);
         if (error != FsError.None)
-            return (FailTrees(transaction, error), default);
+            return (transaction.FailTrees(error), default);
         var request = new LogMergeRequest
         {
             LogsRoot = transaction.Super.LogsRoot,
@@ -194,7 +194,8 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         return (error, request);
     }
 
-    private async ValueTask<FsError> CommitAsync(LeaderTransaction transaction, ulong rid, LogMergeComplete complete)
+    private static async ValueTask<FsError> CommitAsync(
+        LeaderTransaction transaction, ulong rid, LogMergeComplete complete)
     {
         if (!transaction.Clients.ContainsKey(rid))
             return FsError.Isolated;
@@ -227,7 +228,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
     }
 
     // Undoes a request: its range is to be merged again, its blocks are free.
-    private async ValueTask<FsError> TakeBackAsync(LeaderTransaction transaction, LogMergeRequest request)
+    private static async ValueTask<FsError> TakeBackAsync(LeaderTransaction transaction, LogMergeRequest request)
     {
         var (error, status) = await transaction.ReadAsync<LogMergeStatus>(LeaderTree.LogMerge, StatusKey);
         if (error == FsError.None)
@@ -245,7 +246,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
     }
 
     // Nobody works on a part: the results become part of fs_root, one after the other.
-    private async ValueTask<(FsError Error, Step Step)> SpliceAsync(
+    private static async ValueTask<(FsError Error, Step Step)> SpliceAsync(
         LeaderTransaction transaction, LogMergeStatus status)
     {
         var (error, completes) = await ReadCompletesAsync(transaction);
@@ -286,7 +287,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         return (await transaction.ForceAsync(LeaderTree.LogMerge, StatusKey, status), Step.Again);
     }
 
-    private async ValueTask<FsError> SpliceOneAsync(LeaderTransaction transaction, LogMergeComplete complete)
+    private static async ValueTask<FsError> SpliceOneAsync(LeaderTransaction transaction, LogMergeComplete complete)
     {
         var error = await transaction.OpenAsync();
         if (error != FsError.None)
@@ -295,7 +296,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
             transaction.Super.FsRoot, complete.Start, complete.Root, CancellationToken.None);
         transaction.Super.FsRoot = fsRoot;
         if (error != FsError.None)
-            return FailTrees(transaction, error);
+            return transaction.FailTrees(error);
         error = await transaction.GiveListAsync(complete.MetaAvail);
         if (error == FsError.None)
             error = await transaction.GiveListAsync(complete.MetaFreed);
@@ -306,7 +307,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
             : error;
     }
 
-    private async ValueTask<FsError> EndOneAsync(
+    private static async ValueTask<FsError> EndOneAsync(
         LeaderTransaction transaction, ulong inputSeq, LogMergeComplete complete)
     {
         var error = await transaction.RemoveAsync(LeaderTree.LogMerge, CompleteKey(complete.Seq));
@@ -319,7 +320,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         transaction.Super.FsRoot = fsRoot;
         return error == FsError.None
             ? await AddRangeAsync(transaction, inputSeq, complete.Remain, complete.End)
-            : FailTrees(transaction, error);
+            : transaction.FailTrees(error);
     }
 
     // Everything is merged: inputs that readers would still look at go all at once.
@@ -369,7 +370,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         return inputs;
     }
 
-    private async ValueTask<(FsError Error, List<LogMergeComplete> Completes)> ReadCompletesAsync(
+    private static async ValueTask<(FsError Error, List<LogMergeComplete> Completes)> ReadCompletesAsync(
         LeaderTransaction transaction)
     {
         var completes = new List<LogMergeComplete>();
@@ -378,16 +379,16 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         while (status == BtreeStatus.Found && cursor.Key.Zone == KeyZone.MergeComplete)
         {
             if (cursor.Value.Length != Disk.SizeOf<LogMergeComplete>())
-                return (FailItem(CorruptionSite.LogMergeComplete, cursor), completes);
+                return (transaction.FailItem(CorruptionSite.LogMergeComplete, cursor), completes);
             completes.Add(Disk.Ref<LogMergeComplete>(cursor.Value));
             status = await cursor.MoveNextAsync(CancellationToken.None);
         }
 
-        return (FromCursor(cursor, status), completes);
+        return (transaction.ErrorOf(cursor, status), completes);
     }
 
     // The range with the least start at or after a key: all of them are looked at.
-    private async ValueTask<(FsError Error, bool IsFound, LogMergeRange Range)> FindRangeAsync(
+    private static async ValueTask<(FsError Error, bool IsFound, LogMergeRange Range)> FindRangeAsync(
         LeaderTransaction transaction, ItemKey from)
     {
         var best = default(LogMergeRange);
@@ -397,7 +398,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
         while (status == BtreeStatus.Found && cursor.Key.Zone == KeyZone.MergeRange)
         {
             if (cursor.Value.Length != Disk.SizeOf<LogMergeRange>())
-                return (FailItem(CorruptionSite.LogMergeRange, cursor), false, best);
+                return (transaction.FailItem(CorruptionSite.LogMergeRange, cursor), false, best);
             var range = Disk.Ref<LogMergeRange>(cursor.Value);
             if (range.Start >= from && (!isFound || range.Start < best.Start))
             {
@@ -408,11 +409,11 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
             status = await cursor.MoveNextAsync(CancellationToken.None);
         }
 
-        return (FromCursor(cursor, status), isFound, best);
+        return (transaction.ErrorOf(cursor, status), isFound, best);
     }
 
     // The least key of any input in a range.
-    private async ValueTask<(FsError Error, bool IsFound, ItemKey Key)> FindItemAsync(
+    private static async ValueTask<(FsError Error, bool IsFound, ItemKey Key)> FindItemAsync(
         LeaderTransaction transaction, ulong inputSeq, LogMergeRange range)
     {
         var least = range.End;
@@ -423,7 +424,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
             cursor.SetRoot(log.ItemRoot);
             var status = await cursor.SeekAsync(range.Start, CancellationToken.None);
             if (status == BtreeStatus.Corrupt)
-                return (FromCursor(cursor, status), false, default);
+                return (transaction.ErrorOf(cursor, status), false, default);
             if (status == BtreeStatus.Found && cursor.Key <= least)
             {
                 least = cursor.Key;
@@ -436,7 +437,7 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
 
     // Ranges that differ in the zone of their starts only would take each other's place; then the start moves up to the
     // first item there is. A range without items needs not be merged.
-    private async ValueTask<FsError> AddRangeAsync(
+    private static async ValueTask<FsError> AddRangeAsync(
         LeaderTransaction transaction, ulong inputSeq, ItemKey start, ItemKey end)
     {
         var range = new LogMergeRange { Start = start, End = end };
@@ -457,26 +458,6 @@ internal sealed class LogMergeCoordinator : ILeaderJobs
     {
         var (error, _) = await transaction.ReadAsync<LogMergeRange>(LeaderTree.LogMerge, RangeKey(start));
         return error != FsError.NotFound;
-    }
-
-    private FsError FailTrees(LeaderTransaction transaction, FsError error)
-    {
-        _commit.Fault = transaction.Trees.Fault;
-        return error;
-    }
-
-    private FsError FromCursor(BtreeCursor cursor, BtreeStatus status)
-    {
-        if (status != BtreeStatus.Corrupt)
-            return FsError.None;
-        _commit.Fault = cursor.Fault;
-        return cursor.Error;
-    }
-
-    private FsError FailItem(CorruptionSite site, BtreeCursor cursor)
-    {
-        _commit.Fault = new Corruption(site, cursor.LeafBlkno);
-        return FsError.Corrupt;
     }
 
     private enum Step

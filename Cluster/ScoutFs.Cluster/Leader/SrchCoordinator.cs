@@ -77,7 +77,8 @@ internal sealed class SrchCoordinator : ILeaderJobs
         return (compact.Nr > 0 && compact.Id == id ? FsError.None : FsError.Corrupt, compact);
     }
 
-    private async ValueTask<(FsError Error, SrchCompact Compact)> GetAsync(LeaderTransaction transaction, ulong rid)
+    private static async ValueTask<(FsError Error, SrchCompact Compact)> GetAsync(
+        LeaderTransaction transaction, ulong rid)
     {
         if (!transaction.Clients.ContainsKey(rid))
             return (FsError.Isolated, default);
@@ -103,7 +104,7 @@ internal sealed class SrchCoordinator : ILeaderJobs
     }
 
     // Files that nobody is busy with: four logs, or four sorted ones next to each other in one size class.
-    private async ValueTask<(FsError Error, SrchCompact Compact)> ChooseAsync(LeaderTransaction transaction)
+    private static async ValueTask<(FsError Error, SrchCompact Compact)> ChooseAsync(LeaderTransaction transaction)
     {
         var (error, busy) = await ReadBusyInputsAsync(transaction);
         var files = new List<SrchFile>();
@@ -126,7 +127,7 @@ internal sealed class SrchCoordinator : ILeaderJobs
         return (FsError.None, compact);
     }
 
-    private async ValueTask<FsError> ChooseAsync(
+    private static async ValueTask<FsError> ChooseAsync(
         LeaderTransaction transaction, byte type, HashSet<ulong> busy, List<SrchFile> files)
     {
         files.Clear();
@@ -137,7 +138,7 @@ internal sealed class SrchCoordinator : ILeaderJobs
             && files.Count < FormatConstants.SrchCompactInputs)
         {
             if (cursor.Value.Length != Disk.SizeOf<SrchFile>())
-                return FailItem(CorruptionSite.SrchCoordinatorFile, cursor);
+                return transaction.FailItem(CorruptionSite.SrchCoordinatorFile, cursor);
             var file = Disk.Ref<SrchFile>(cursor.Value);
             if (!busy.Contains(file.Ref.Blkno))
             {
@@ -149,10 +150,11 @@ internal sealed class SrchCoordinator : ILeaderJobs
             status = await cursor.MoveNextAsync(CancellationToken.None);
         }
 
-        return FromCursor(cursor, status);
+        return transaction.ErrorOf(cursor, status);
     }
 
-    private async ValueTask<(FsError Error, HashSet<ulong> Blknos)> ReadBusyInputsAsync(LeaderTransaction transaction)
+    private static async ValueTask<(FsError Error, HashSet<ulong> Blknos)> ReadBusyInputsAsync(
+        LeaderTransaction transaction)
     {
         var blknos = new HashSet<ulong>();
         using var cursor = transaction.CursorOf(LeaderTree.Srch);
@@ -160,14 +162,14 @@ internal sealed class SrchCoordinator : ILeaderJobs
         while (status == BtreeStatus.Found)
         {
             if (cursor.Value.Length != Disk.SizeOf<SrchCompact>())
-                return (FailItem(CorruptionSite.SrchCoordinatorCompact, cursor), blknos);
+                return (transaction.FailItem(CorruptionSite.SrchCoordinatorCompact, cursor), blknos);
             ref readonly var compact = ref Disk.Ref<SrchCompact>(cursor.Value);
             for (int i = 0; i < compact.Nr && i < FormatConstants.SrchCompactInputs; i++)
                 _ = blknos.Add(compact.Inputs[i].File.Ref.Blkno);
             status = await cursor.MoveNextAsync(CancellationToken.None);
         }
 
-        return (FromCursor(cursor, status), blknos);
+        return (transaction.ErrorOf(cursor, status), blknos);
     }
 
     private static async ValueTask<FsError> CommitAsync(LeaderTransaction transaction, ulong rid, SrchCompact result)
@@ -227,19 +229,5 @@ internal sealed class SrchCoordinator : ILeaderJobs
             error = await transaction.ForceAsync(LeaderTree.Srch, FileKey(compact.Out, isSorted: true), compact.Out);
         compact.Flags = SrchCompact.FlagDelete;
         return (error, compact);
-    }
-
-    private FsError FromCursor(BtreeCursor cursor, BtreeStatus status)
-    {
-        if (status != BtreeStatus.Corrupt)
-            return FsError.None;
-        _commit.Fault = cursor.Fault;
-        return cursor.Error;
-    }
-
-    private FsError FailItem(CorruptionSite site, BtreeCursor cursor)
-    {
-        _commit.Fault = new Corruption(site, cursor.LeafBlkno);
-        return FsError.Corrupt;
     }
 }

@@ -140,16 +140,14 @@ public sealed class OfflineWaiters
 
         public async ValueTask<FsError> ResolveAsync(CancellationToken cancellationToken)
         {
-            try
-            {
-                return await Done.Task.WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
+            var error = await Done.Task.OrCancelledAsync(cancellationToken);
+            if (error == FsError.Cancelled)
             {
                 lock (owner._gate)
                     _ = owner._waiters.Remove(Key);
-                return FsError.Cancelled;
             }
+
+            return error;
         }
     }
 }
