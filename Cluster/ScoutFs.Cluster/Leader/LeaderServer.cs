@@ -18,7 +18,7 @@ namespace ScoutFs.Cluster.Leader;
 /// together (<see cref="LeaderCommit"/>). Isolated as an answer means that this leader stops, or that the mount is none
 /// any more: nothing was promised, and the session must end.</para>
 /// </remarks>
-public sealed class LeaderServer : IDisposable
+public sealed class LeaderServer : ILeaderRequests, IDisposable
 {
     // Constant after construction.
     private readonly IBlockDevice _meta;
@@ -172,11 +172,7 @@ public sealed class LeaderServer : IDisposable
         _clients.Evaluate();
     }
 
-    /// <summary>A mount wants to leave; completes when it may, with everything it owned taken back (cluster
-    /// §3.7).</summary>
-    /// <param name="rid">The mount.</param>
-    /// <param name="cancellationToken">Its connection ended: the farewell will come again elsewhere.</param>
-    /// <returns>None; Cancelled; or Isolated when the leader stops.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> FarewellAsync(ulong rid, CancellationToken cancellationToken) =>
         _clients.LeaveAsync(rid, cancellationToken);
 
@@ -184,8 +180,7 @@ public sealed class LeaderServer : IDisposable
     /// <returns>None once it is durable; NoSpace, Isolated, or a device's or damage's error.</returns>
     public ValueTask<FsError> ReclaimAsync(ulong rid) => _clients.ReclaimAsync(rid);
 
-    /// <summary>Opens a mount's next transaction (cluster §5.1); waits until every lock is known (DEV-11).</summary>
-    /// <returns>None and the log trees; Isolated, Cancelled, NoSpace, or a device's or damage's error.</returns>
+    /// <inheritdoc/>
     public async ValueTask<(FsError Error, LogTrees LogTrees)> GetLogTreesAsync(
         ulong rid, CancellationToken cancellationToken)
     {
@@ -193,79 +188,66 @@ public sealed class LeaderServer : IDisposable
         return error == FsError.None ? await _logTrees.GetAsync(rid, cancellationToken) : (error, default);
     }
 
-    /// <summary>Commits a mount's open transaction (cluster §5.2).</summary>
-    /// <returns>None, also when it is committed already; Io for a wrong rid or seq; NotFound; Isolated, Cancelled,
-    /// NoSpace, or a device's or damage's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> CommitLogTreesAsync(
         ulong rid, LogTrees logTrees, CancellationToken cancellationToken) =>
         _logTrees.CommitAsync(rid, logTrees, cancellationToken);
 
-    /// <summary>Takes up to <paramref name="count"/> inode numbers; fewer may come, 0 when none are left.</summary>
+    /// <inheritdoc/>
     public ValueTask<(FsError Error, WireInodeRange Range)> AllocateInodesAsync(
         ulong rid, ulong count, CancellationToken cancellationToken) =>
         InodeNumbers.AllocateAsync(_commit, count, cancellationToken);
 
-    /// <summary>The roots of the last commit; never waits.</summary>
-    public (FsError Error, WireRoots Roots) GetRoots(ulong rid)
+    /// <inheritdoc/>
+    public ValueTask<(FsError Error, WireRoots Roots)> GetRootsAsync(ulong rid, CancellationToken cancellationToken)
     {
         var super = _commit.Stable.Super;
         var roots = new WireRoots { FsRoot = super.FsRoot, LogsRoot = super.LogsRoot, SrchRoot = super.SrchRoot };
-        return (FsError.None, roots);
+        return new((FsError.None, roots));
     }
 
-    /// <summary>The seq up to which every transaction is committed (cluster §6.3).</summary>
+    /// <inheritdoc/>
     public ValueTask<(FsError Error, ulong Seq)> GetLastSeqAsync(ulong rid, CancellationToken cancellationToken) =>
         _logTrees.GetLastSeqAsync(cancellationToken);
 
-    /// <summary>The volume's options as of the last commit; never waits.</summary>
-    public (FsError Error, VolumeOptions Options) GetVolumeOptions(ulong rid) =>
-        (FsError.None, _commit.Stable.Super.VolumeOptions);
+    /// <inheritdoc/>
+    public ValueTask<(FsError Error, VolumeOptions Options)> GetVolumeOptionsAsync(
+        ulong rid, CancellationToken cancellationToken) => new((FsError.None, _commit.Stable.Super.VolumeOptions));
 
-    /// <summary>Sets the options whose bits are set.</summary>
-    /// <returns>None; Invalid; Isolated, Cancelled, NoSpace, or a device's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> SetVolumeOptionsAsync(
         ulong rid, VolumeOptions options, CancellationToken cancellationToken) =>
         VolumeOptionsService.SetAsync(_commit, options, cancellationToken);
 
-    /// <summary>Clears the options whose bits are set.</summary>
-    /// <returns>None; Invalid; Isolated, Cancelled, NoSpace, or a device's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> ClearVolumeOptionsAsync(
         ulong rid, VolumeOptions options, CancellationToken cancellationToken) =>
         VolumeOptionsService.ClearAsync(_commit, options, cancellationToken);
 
-    /// <summary>Gives a mount a part of the log merge; the one it has already when it asks again.</summary>
-    /// <returns>None; NotFound when there is nothing to do; Isolated, Cancelled, NoSpace, or a device's or damage's
-    /// error.</returns>
+    /// <inheritdoc/>
     public ValueTask<(FsError Error, LogMergeRequest Request)> GetLogMergeAsync(
         ulong rid, CancellationToken cancellationToken) => _logMerge.GetAsync(rid, cancellationToken);
 
-    /// <summary>Takes the result of a part of the log merge.</summary>
-    /// <returns>None; NotFound when there is no such part, which is no harm; Invalid; Isolated, Cancelled, NoSpace, or
-    /// a device's or damage's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> CommitLogMergeAsync(
         ulong rid, LogMergeComplete complete, CancellationToken cancellationToken) =>
         _logMerge.CommitAsync(rid, complete, cancellationToken);
 
-    /// <summary>Gives a mount a srch compaction, Nr 0 when there is nothing to do; what it has when it asks
-    /// again.</summary>
-    /// <returns>None; Isolated, Cancelled, NoSpace, or a device's or damage's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<(FsError Error, SrchCompact Compact)> GetSrchCompactAsync(
         ulong rid, CancellationToken cancellationToken) => _srch.GetAsync(rid, cancellationToken);
 
-    /// <summary>Takes the result of a srch compaction, with flag Done or Error as it went.</summary>
-    /// <returns>None; NotFound when the mount has no such compaction; Invalid; Isolated, Cancelled, NoSpace, or a
-    /// device's or damage's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> CommitSrchCompactAsync(
         ulong rid, SrchCompact compact, CancellationToken cancellationToken) =>
         _srch.CommitAsync(rid, compact, cancellationToken);
 
-    /// <summary>Grows the volume.</summary>
-    /// <returns>None; Invalid; Isolated, Cancelled, NoSpace, or a device's error.</returns>
+    /// <inheritdoc/>
     public ValueTask<FsError> ResizeDevicesAsync(
         ulong rid, WireResize resize, CancellationToken cancellationToken) =>
         DeviceSizes.GrowAsync(_commit, _meta, _data, resize, cancellationToken);
 
-    /// <summary>Free and total counts of the last commit.</summary>
+    /// <inheritdoc/>
     public ValueTask<(FsError Error, WireStatFs Counts)> StatFsAsync(
         ulong rid, CancellationToken cancellationToken) => FreeCounts.SumAsync(_commit, cancellationToken);
 

@@ -24,6 +24,9 @@ internal sealed class LeaderHandlers : ILeaderHandlers, ILeaderPeers
     public SessionTable? Sessions { get; set; }
 
     /// <inheritdoc/>
+    public ILeaderRequests Requests => Leader;
+
+    /// <inheritdoc/>
     public ulong NextSeq() => Leader.NextSeq();
 
     /// <inheritdoc/>
@@ -42,73 +45,6 @@ internal sealed class LeaderHandlers : ILeaderHandlers, ILeaderPeers
         bool isLeaving = (greeting.Flags & WireGreeting.FlagFarewell) != 0;
         return Leader.TryRecognise(rid) || isLeaving ? FsError.None : FsError.Isolated;
     }
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> FarewellAsync(ulong rid, CancellationToken cancellationToken) =>
-        Leader.FarewellAsync(rid, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, LogTrees LogTrees)> GetLogTreesAsync(
-        ulong rid, CancellationToken cancellationToken) => Leader.GetLogTreesAsync(rid, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> CommitLogTreesAsync(
-        ulong rid, LogTrees logTrees, CancellationToken cancellationToken) =>
-        Leader.CommitLogTreesAsync(rid, logTrees, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, WireInodeRange Range)> AllocateInodesAsync(
-        ulong rid, ulong count, CancellationToken cancellationToken) =>
-        Leader.AllocateInodesAsync(rid, count, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, WireRoots Roots)> GetRootsAsync(
-        ulong rid, CancellationToken cancellationToken) => new(Leader.GetRoots(rid));
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, ulong Seq)> GetLastSeqAsync(ulong rid, CancellationToken cancellationToken) =>
-        Leader.GetLastSeqAsync(rid, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, SrchCompact Compact)> GetSrchCompactAsync(
-        ulong rid, CancellationToken cancellationToken) => Leader.GetSrchCompactAsync(rid, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> CommitSrchCompactAsync(
-        ulong rid, SrchCompact compact, CancellationToken cancellationToken) =>
-        Leader.CommitSrchCompactAsync(rid, compact, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, LogMergeRequest Request)> GetLogMergeAsync(
-        ulong rid, CancellationToken cancellationToken) => Leader.GetLogMergeAsync(rid, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> CommitLogMergeAsync(
-        ulong rid, LogMergeComplete complete, CancellationToken cancellationToken) =>
-        Leader.CommitLogMergeAsync(rid, complete, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, VolumeOptions Options)> GetVolumeOptionsAsync(
-        ulong rid, CancellationToken cancellationToken) => new(Leader.GetVolumeOptions(rid));
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> SetVolumeOptionsAsync(
-        ulong rid, VolumeOptions options, CancellationToken cancellationToken) =>
-        Leader.SetVolumeOptionsAsync(rid, options, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> ClearVolumeOptionsAsync(
-        ulong rid, VolumeOptions options, CancellationToken cancellationToken) =>
-        Leader.ClearVolumeOptionsAsync(rid, options, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<FsError> ResizeDevicesAsync(
-        ulong rid, WireResize resize, CancellationToken cancellationToken) =>
-        Leader.ResizeDevicesAsync(rid, resize, cancellationToken);
-
-    /// <inheritdoc/>
-    public ValueTask<(FsError Error, WireStatFs Counts)> StatFsAsync(
-        ulong rid, CancellationToken cancellationToken) => Leader.StatFsAsync(rid, cancellationToken);
 
     /// <inheritdoc/>
     public void OnLocksRecovered(ulong rid, bool isLast) => Leader.OnLocksRecovered(rid);

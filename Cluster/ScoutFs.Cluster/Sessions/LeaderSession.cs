@@ -188,7 +188,7 @@ internal sealed class LeaderSession
     /// <summary>Starts what a mount asks for. Wrong lengths: cluster §3.2.</summary>
     private bool OnRequest(in ReceivedFrame received)
     {
-        var handlers = _table.Handlers;
+        var requests = _table.Handlers.Requests;
         var stopping = _table.Stopping;
         var payload = received.Payload;
         ulong id = received.Id;
@@ -203,56 +203,56 @@ internal sealed class LeaderSession
                     _ = AnswerAsync(command, id, _table.GetLogTreesAsync(Rid));
                     return true;
                 case WireCommand.CommitLogTrees when IsExactly<LogTrees>(received):
-                    _ = AnswerAsync(command, id, handlers.CommitLogTreesAsync(
+                    _ = AnswerAsync(command, id, requests.CommitLogTreesAsync(
                         Rid, Disk.Ref<LogTrees>(payload), stopping));
                     return true;
                 case WireCommand.AllocInodes when IsExactly<Le64>(received):
-                    _ = AnswerAsync(command, id, handlers.AllocateInodesAsync(
+                    _ = AnswerAsync(command, id, requests.AllocateInodesAsync(
                         Rid, Disk.Ref<Le64>(payload), stopping));
                     return true;
                 case WireCommand.GetRoots when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.GetRootsAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.GetRootsAsync(Rid, stopping));
                     return true;
                 case WireCommand.GetLastSeq when payload.IsEmpty:
-                    _ = AnswerSeqAsync(id, handlers.GetLastSeqAsync(Rid, stopping));
+                    _ = AnswerSeqAsync(id, requests.GetLastSeqAsync(Rid, stopping));
                     return true;
                 case WireCommand.SrchGetCompact when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.GetSrchCompactAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.GetSrchCompactAsync(Rid, stopping));
                     return true;
                 case WireCommand.SrchCommitCompact when IsExactly<SrchCompact>(received):
-                    _ = AnswerAsync(command, id, handlers.CommitSrchCompactAsync(
+                    _ = AnswerAsync(command, id, requests.CommitSrchCompactAsync(
                         Rid, Disk.Ref<SrchCompact>(payload), stopping));
                     return true;
                 case WireCommand.GetLogMerge when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.GetLogMergeAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.GetLogMergeAsync(Rid, stopping));
                     return true;
                 case WireCommand.CommitLogMerge when IsExactly<LogMergeComplete>(received):
-                    _ = AnswerAsync(command, id, handlers.CommitLogMergeAsync(
+                    _ = AnswerAsync(command, id, requests.CommitLogMergeAsync(
                         Rid, Disk.Ref<LogMergeComplete>(payload), stopping));
                     return true;
                 case WireCommand.OpenInoMap when IsExactly<WireOpenInoArgs>(received):
                     _table.OnOpenMapRequest(Rid, id, Disk.Ref<WireOpenInoArgs>(payload).Group);
                     return true;
                 case WireCommand.GetVolumeOptions when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.GetVolumeOptionsAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.GetVolumeOptionsAsync(Rid, stopping));
                     return true;
                 case WireCommand.SetVolumeOptions when IsExactly<VolumeOptions>(received):
-                    _ = AnswerAsync(command, id, handlers.SetVolumeOptionsAsync(
+                    _ = AnswerAsync(command, id, requests.SetVolumeOptionsAsync(
                         Rid, Disk.Ref<VolumeOptions>(payload), stopping));
                     return true;
                 case WireCommand.ClearVolumeOptions when IsExactly<VolumeOptions>(received):
-                    _ = AnswerAsync(command, id, handlers.ClearVolumeOptionsAsync(
+                    _ = AnswerAsync(command, id, requests.ClearVolumeOptionsAsync(
                         Rid, Disk.Ref<VolumeOptions>(payload), stopping));
                     return true;
                 case WireCommand.ResizeDevices when IsExactly<WireResize>(received):
-                    _ = AnswerAsync(command, id, handlers.ResizeDevicesAsync(
+                    _ = AnswerAsync(command, id, requests.ResizeDevicesAsync(
                         Rid, Disk.Ref<WireResize>(payload), stopping));
                     return true;
                 case WireCommand.StatFs when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.StatFsAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.StatFsAsync(Rid, stopping));
                     return true;
                 case WireCommand.Farewell when payload.IsEmpty:
-                    _ = AnswerAsync(command, id, handlers.FarewellAsync(Rid, stopping));
+                    _ = AnswerAsync(command, id, requests.FarewellAsync(Rid, stopping));
                     return true;
                 default:
                     return RefuseLength(command, id);
@@ -261,7 +261,7 @@ internal sealed class LeaderSession
         catch (Exception exception)
         {
             // A handler failed before its first wait.
-            handlers.OnFault(exception);
+            _table.Handlers.OnFault(exception);
             return false;
         }
     }

@@ -270,7 +270,7 @@ public sealed class SessionTable
             }
         }
 
-        return await Handlers.GetLogTreesAsync(rid, Stopping);
+        return await Handlers.Requests.GetLogTreesAsync(rid, Stopping);
     }
 
     private void NoteGreeted(ulong rid)

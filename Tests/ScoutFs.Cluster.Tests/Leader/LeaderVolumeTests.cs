@@ -22,14 +22,14 @@ internal sealed class LeaderVolumeTests
         Assert.That(
             await world.Leader.SetVolumeOptionsAsync(Rid, options, CancellationToken.None), Is.EqualTo(FsError.None));
         await world.RestartAsync();
-        var stored = world.Leader.GetVolumeOptions(Rid).Options;
+        var stored = (await world.Leader.GetVolumeOptionsAsync(Rid, CancellationToken.None)).Options;
         Assert.That(stored.SetBits.Value, Is.EqualTo(1));
         Assert.That(stored.Values[0].Value, Is.EqualTo(FormatPlan.MinZoneBlocks + 5));
         await world.CheckAsync();
         Assert.That(
             await world.Leader.ClearVolumeOptionsAsync(Rid, options, CancellationToken.None),
             Is.EqualTo(FsError.None));
-        stored = world.Leader.GetVolumeOptions(Rid).Options;
+        stored = (await world.Leader.GetVolumeOptionsAsync(Rid, CancellationToken.None)).Options;
         Assert.That(stored.SetBits.Value + stored.Values[0].Value, Is.Zero);
         await world.CheckAsync();
     }
@@ -45,7 +45,7 @@ internal sealed class LeaderVolumeTests
         Assert.That(
             await world.Leader.SetVolumeOptionsAsync(Rid, options, CancellationToken.None),
             Is.EqualTo(FsError.Invalid));
-        Assert.That(world.Leader.GetVolumeOptions(Rid).Options.SetBits.Value, Is.Zero);
+        Assert.That((await world.Leader.GetVolumeOptionsAsync(Rid, CancellationToken.None)).Options.SetBits.Value, Is.Zero);
     }
 
     [Test]

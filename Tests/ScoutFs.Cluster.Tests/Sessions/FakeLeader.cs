@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
+using ScoutFs.Cluster.Leader;
 using ScoutFs.Cluster.Sessions;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
@@ -9,7 +10,7 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Cluster.Tests.Sessions;
 
 /// <summary>A leader that answers with what it was asked, and can be made to wait or fail.</summary>
-internal sealed class FakeLeader : ILeaderHandlers
+internal sealed class FakeLeader : ILeaderHandlers, ILeaderRequests
 {
     private readonly Lock _latch = new();
     private readonly List<string> _calls = [];
@@ -34,6 +35,8 @@ internal sealed class FakeLeader : ILeaderHandlers
                 return [.. _calls];
         }
     }
+
+    public ILeaderRequests Requests => this;
 
     public ulong NextSeq() => Interlocked.Increment(ref _seq);
 
