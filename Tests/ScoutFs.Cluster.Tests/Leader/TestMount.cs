@@ -75,10 +75,8 @@ internal sealed class TestMount : IDisposable
     /// <summary>Adds srch entries to the open transaction, each twice: as of an xattr that came and went.</summary>
     public async Task AddSrchAsync(int pairs)
     {
-        var (error, allocator, fault) = await ListAllocator.OpenAsync(
-            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
-        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
-        var srch = new SrchLog(_cache, _writer, allocator!, _log.SrchFile);
+        var allocator = await OpenAllocatorAsync();
+        var srch = new SrchLog(_cache, _writer, allocator, _log.SrchFile);
         for (int i = 0; i < pairs; i++)
         {
             var entry = new SrchEntry(Prng.NextUInt64(), 1 + Prng.NextUInt64(1000), Prng.NextUInt64(1000));
@@ -88,11 +86,7 @@ internal sealed class TestMount : IDisposable
         }
 
         _log.SrchFile = srch.File;
-        _log.MetaAvail = allocator!.Avail;
-        _log.MetaFreed = allocator.Freed;
-        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        _writer.MoveTo(_cache);
+        await StoreAsync(allocator);
     }
 
     /// <summary>Writes files into the open transaction; what is sent with <see cref="CommitAsync"/>.</summary>
@@ -105,38 +99,26 @@ internal sealed class TestMount : IDisposable
             (_nextIno, _inosLeft) = (range.Ino, range.Nr);
         }
 
-        var (error, allocator, fault) = await ListAllocator.OpenAsync(
-            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
-        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
-        using var trees = new BtreeWriter(_cache, _writer, allocator!);
-        using var extents = new ExtentAllocator(_cache, _writer, allocator!);
+        var allocator = await OpenAllocatorAsync();
+        using var trees = new BtreeWriter(_cache, _writer, allocator);
+        using var extents = new ExtentAllocator(_cache, _writer, allocator);
         for (int i = 0; i < creates; i++)
-            await CreateAsync(trees, extents, allocator!, blocksPerFile);
+            await CreateAsync(trees, extents, allocator, blocksPerFile);
         foreach (ulong ino in _files.Keys.Take(removes).ToList())
-            await RemoveAsync(trees, extents, allocator!, ino);
-        _log.MetaAvail = allocator!.Avail;
-        _log.MetaFreed = allocator.Freed;
-        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        _writer.MoveTo(_cache);
+            await RemoveAsync(trees, extents, allocator, ino);
+        await StoreAsync(allocator);
     }
 
     /// <summary>Appends srch entries to the open transaction.</summary>
     public async Task WriteSrchAsync(IReadOnlyList<SrchEntry> entries)
     {
-        var (error, allocator, fault) = await ListAllocator.OpenAsync(
-            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
-        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
-        var log = new SrchLog(_cache, _writer, allocator!, _log.SrchFile);
+        var allocator = await OpenAllocatorAsync();
+        var log = new SrchLog(_cache, _writer, allocator, _log.SrchFile);
         Assert.That(await log.PrepareAsync(entries.Count, CancellationToken.None), Is.EqualTo(FsError.None));
         foreach (var entry in entries)
             log.Append(entry);
         _log.SrchFile = log.File;
-        _log.MetaAvail = allocator!.Avail;
-        _log.MetaFreed = allocator.Freed;
-        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-        _writer.MoveTo(_cache);
+        await StoreAsync(allocator);
     }
 
     public async Task<FsError> CommitAsync(LeaderServer leader)
@@ -160,6 +142,23 @@ internal sealed class TestMount : IDisposable
     {
         _writer.Dispose();
         _cache.Dispose();
+    }
+
+    private async Task<ListAllocator> OpenAllocatorAsync()
+    {
+        var (error, allocator, fault) = await ListAllocator.OpenAsync(
+            _cache, _writer, _log.MetaAvail, _log.MetaFreed, CancellationToken.None);
+        Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
+        return allocator!;
+    }
+
+    private async Task StoreAsync(ListAllocator allocator)
+    {
+        _log.MetaAvail = allocator.Avail;
+        _log.MetaFreed = allocator.Freed;
+        Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        Assert.That(await _meta.FlushAsync(CancellationToken.None), Is.EqualTo(FsError.None));
+        _writer.MoveTo(_cache);
     }
 
     private async Task CreateAsync(
