@@ -39,7 +39,7 @@ internal sealed class BasicTruncateTests : AcceptanceFixture
         var before = await InodeAsync(ino);
         await SyncAsync();
         await TruncateAsync(ino, 3 * Block);
-        Assert.That(await ExtentsAsync(ino), Has.Count.EqualTo(1));
+        Assert.That(await ExtentsOnDiskAsync(ino), Has.Count.EqualTo(1));
         var after = await InodeAsync(ino);
         Assert.That(after.DataVersion, Is.EqualTo(before.DataVersion));
         Assert.That((after.Flags.Value, after.OnlineBlocks.Value), Is.EqualTo((0U, 3UL)));
@@ -54,7 +54,7 @@ internal sealed class BasicTruncateTests : AcceptanceFixture
         ulong free = (await StatFsAfterSyncAsync()).FreeDataBlocks;
         await TruncateAsync(ino, 1);
         Assert.That(await CountsAsync(ino), Is.EqualTo((1UL, 0UL)));
-        Assert.That(await ExtentsAsync(ino), Has.Count.EqualTo(1));
+        Assert.That(await ExtentsOnDiskAsync(ino), Has.Count.EqualTo(1));
         Assert.That((await StatFsAfterSyncAsync()).FreeDataBlocks.Value, Is.EqualTo(free + 499));
     }
 

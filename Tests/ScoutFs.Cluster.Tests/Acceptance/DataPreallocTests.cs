@@ -29,7 +29,7 @@ internal sealed class DataPreallocTests : AcceptanceFixture
         }
 
         foreach (ulong ino in files)
-            Assert.That(await ExtentsAsync(ino), Has.Count.EqualTo(extents));
+            Assert.That(await ExtentsOnDiskAsync(ino), Has.Count.EqualTo(extents));
     }
 
     // A region as large as what is in memory; the write needs less.
@@ -70,7 +70,7 @@ internal sealed class DataPreallocTests : AcceptanceFixture
 
         foreach (ulong ino in files)
         {
-            Assert.That(await ExtentsAsync(ino), Has.Count.EqualTo(4));
+            Assert.That(await ExtentsOnDiskAsync(ino), Has.Count.EqualTo(4));
             Assert.That(await CountsAsync(ino), Is.EqualTo((64UL, 0UL)));
             Assert.That(await ReadAsync(ino, 0, 64 * (int)Block), Is.EqualTo(Random(64 * (int)Block)));
         }
@@ -108,7 +108,7 @@ internal sealed class DataPreallocTests : AcceptanceFixture
         {
             if (entry.Name[^1] != '0')
                 continue;
-            var extents = await ExtentsAsync(entry.Ino);
+            var extents = await ExtentsOnDiskAsync(entry.Ino);
             free += extents.Where(extent => extent.IsUnwritten).Aggregate(0UL, (sum, one) => sum + one.CountBlocks);
         }
 
@@ -121,7 +121,7 @@ internal sealed class DataPreallocTests : AcceptanceFixture
     private async Task<List<ulong>> CoveredAsync(ulong ino, ulong end)
     {
         var covered = new List<ulong>();
-        foreach (var extent in await ExtentsAsync(ino))
+        foreach (var extent in await ExtentsOnDiskAsync(ino))
         {
             for (ulong block = extent.LogicalBlock; block < extent.EndBlock && block < end; block++)
                 covered.Add(block);

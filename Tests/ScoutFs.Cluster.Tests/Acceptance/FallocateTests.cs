@@ -39,7 +39,7 @@ internal sealed class FallocateTests : AcceptanceFixture
     {
         ulong ino = await CreateAsync("f");
         Assert.That(await Fs.FallocateAsync(ino, 0, 1UL << 30, false, None), Is.EqualTo(FsError.None));
-        var extents = await ExtentsAsync(ino);
+        var extents = await ExtentsOnDiskAsync(ino);
         Assert.That(extents.All(extent => extent.IsUnwritten && !extent.IsOffline), Is.True);
         Assert.That(extents.Sum(extent => (decimal)extent.CountBlocks), Is.EqualTo((decimal)((1UL << 30) / Block)));
         Assert.That(await ReadAsync(ino, (1UL << 30) - 100, 200), Is.EqualTo(new byte[100]));
@@ -53,7 +53,7 @@ internal sealed class FallocateTests : AcceptanceFixture
         await WriteAsync(ino, 0, contents);
         await ReleaseAsync(ino);
         Assert.That(await Fs.FallocateAsync(ino, 0, 10 * Block, false, None), Is.EqualTo(FsError.None));
-        Assert.That((await ExtentsAsync(ino)).All(extent => extent.IsOffline && extent.IsUnwritten), Is.True);
+        Assert.That((await ExtentsOnDiskAsync(ino)).All(extent => extent.IsOffline && extent.IsUnwritten), Is.True);
         Assert.That(await CountsAsync(ino), Is.EqualTo((0UL, 10UL)));
         await StageAsync(ino, 0, contents);
         Assert.That(await ReadAsync(ino, 0, contents.Length), Is.EqualTo(contents));

@@ -57,7 +57,7 @@ internal sealed class InodeDeletionRowTests : AcceptanceFixture
         {
             ulong ino = await CreateAsync($"f{i}");
             await WriteBlocksAsync(ino, 0, 3);
-            Assert.That(await SetXattrAsync(ino, "user.a", Random(3000)), Is.EqualTo(FsError.None));
+            Assert.That(await TrySetXattrAsync(ino, "user.a", Random(3000)), Is.EqualTo(FsError.None));
             Fs.Open(ino);
             inos.Add(ino);
         }

@@ -23,7 +23,7 @@ internal sealed class LargeFragmentedFreeTests : AcceptanceFixture
         }
 
         await SyncAsync();
-        Assert.That((await ExtentsAsync(ino)).Count, Is.EqualTo(Extents));
+        Assert.That((await ExtentsOnDiskAsync(ino)).Count, Is.EqualTo(Extents));
         ulong free = (await StatFsAsync()).FreeDataBlocks;
         await UnlinkAsync("fragmented");
         await DrainAsync();

@@ -53,9 +53,9 @@ internal sealed class OfflineExtentTests : AcceptanceFixture
         }
 
         Assert.That(await CountsAsync(huge), Is.EqualTo((0UL, blocks - 100)));
-        Assert.That(await ExtentsAsync(huge), Has.Count.EqualTo(100));
+        Assert.That(await ExtentsOnDiskAsync(huge), Has.Count.EqualTo(100));
         Assert.That(await Fs.PunchOfflineAsync(huge, 0, 6UL << 30, version, None), Is.EqualTo(FsError.None));
-        Assert.That(await ExtentsAsync(huge), Is.Empty);
+        Assert.That(await ExtentsOnDiskAsync(huge), Is.Empty);
     }
 
     [TestCase(10_007UL * 4096, 10_007UL)]
@@ -66,7 +66,7 @@ internal sealed class OfflineExtentTests : AcceptanceFixture
     {
         ulong ino = await RestoreAsync("f", size);
         Assert.That(await CountsAsync(ino), Is.EqualTo((0UL, blocks)));
-        var extent = (await ExtentsAsync(ino)).Single();
+        var extent = (await ExtentsOnDiskAsync(ino)).Single();
         Assert.That((extent.LogicalBlock, extent.CountBlocks, extent.IsOffline), Is.EqualTo((0UL, blocks, true)));
         var inode = await InodeAsync(ino);
         Assert.That((inode.Size.Value, inode.DataVersion.Value, inode.Ctime.Sec.Value), Is.EqualTo((size, 7UL, 67L)));
@@ -116,7 +116,7 @@ internal sealed class OfflineExtentTests : AcceptanceFixture
     // One letter a block: online, unwritten, offline, hole; and neighbours that are alike are one extent.
     private async Task HasAsync(ulong ino, string expected)
     {
-        var extents = await ExtentsAsync(ino);
+        var extents = await ExtentsOnDiskAsync(ino);
         var blocks = new List<char>();
         FileExtent? last = null;
         foreach (var extent in extents)

@@ -21,7 +21,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
     {
         ulong file = await MakeTotalAsync("10");
         ulong directory = await MakeDirectoryAsync("d");
-        var rule = Rule(op: 0, limit: 10);
+        var rule = QuotaRule(op: 0, limit: 10);
         await ChangeAsync(rule, isAdded: true);
         foreach (uint type in new[] { FileMode.Regular, FileMode.Directory, FileMode.Fifo, FileMode.CharDevice })
             Assert.That(await CreatesAsync(type), Is.EqualTo(FsError.QuotaExceeded), $"{type:x}");
@@ -42,7 +42,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
     {
         ulong file = await MakeTotalAsync("10");
         await WriteBlocksAsync(file, 0, 2);
-        await ChangeAsync(Rule(op: 1, limit: 10), isAdded: true);
+        await ChangeAsync(QuotaRule(op: 1, limit: 10), isAdded: true);
         Assert.That(
             (await Fs.WriteAsync(file, 0, new byte[1], false, false, None)).Error, Is.EqualTo(FsError.QuotaExceeded));
         Assert.That(await Fs.FallocateAsync(file, 0, Block, true, None), Is.EqualTo(FsError.QuotaExceeded));
@@ -58,14 +58,14 @@ internal sealed class QuotaRowTests : AcceptanceFixture
     public async Task Limit_Raised_AllowsAgain()
     {
         await MakeTotalAsync("10");
-        await ChangeAsync(Rule(limit: 10), isAdded: true);
+        await ChangeAsync(QuotaRule(limit: 10), isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.QuotaExceeded));
-        await ChangeAsync(Rule(limit: 11), isAdded: true);
+        await ChangeAsync(QuotaRule(limit: 11), isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.None), "the greater limit wins");
-        await ChangeAsync(Rule(limit: 10), isAdded: false);
+        await ChangeAsync(QuotaRule(limit: 10), isAdded: false);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.None));
-        await ChangeAsync(Rule(limit: 9), isAdded: true);
-        await ChangeAsync(Rule(limit: 11), isAdded: false);
+        await ChangeAsync(QuotaRule(limit: 9), isAdded: true);
+        await ChangeAsync(QuotaRule(limit: 11), isAdded: false);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.QuotaExceeded));
     }
 
@@ -75,7 +75,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
         await MakeTotalAsync("10");
         ulong directory = await MakeDirectoryAsync("p");
         _ = await Fs.SetAttributesAsync(directory, new AttributeChanges { Project = 7 }, None);
-        var rule = Rule(limit: 10);
+        var rule = QuotaRule(limit: 10);
         Select(ref rule, 0, Project, 7);
         Select(ref rule, 1, Uid, 8);
         Select(ref rule, 2, Gid, 9);
@@ -95,7 +95,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
         await MakeTotalAsync("1", "1.2.44");
         ulong directory = await MakeDirectoryAsync("d");
         _ = await Fs.SetAttributesAsync(directory, new AttributeChanges { Gid = 44, Permissions = 0x5ed }, None);
-        var rule = Rule(limit: 1);
+        var rule = QuotaRule(limit: 1);
         Select(ref rule, 2, Gid, 44);
         await ChangeAsync(rule, isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular, directory, 0, 5), Is.EqualTo(FsError.QuotaExceeded));
@@ -108,17 +108,17 @@ internal sealed class QuotaRowTests : AcceptanceFixture
     {
         // Made first, as results may be some seconds old.
         await MakeTotalAsync("0");
-        var missing = Rule(limit: 0);
+        var missing = QuotaRule(limit: 0);
         missing.NameVal[2] = 4;
         await ChangeAsync(missing, isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.None), "no such total");
         await ChangeAsync(missing, isAdded: false);
-        var present = Rule(limit: 1);
+        var present = QuotaRule(limit: 1);
         present.RuleFlags = 1;
         await ChangeAsync(present, isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.QuotaExceeded), "counted once");
         await ChangeAsync(present, isAdded: false);
-        await ChangeAsync(Rule(limit: 0), isAdded: true);
+        await ChangeAsync(QuotaRule(limit: 0), isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.QuotaExceeded), "0 is not below 0");
     }
 
@@ -128,16 +128,16 @@ internal sealed class QuotaRowTests : AcceptanceFixture
         const int Rules = 2000;
         await MakeTotalAsync("10");
         for (int i = 0; i < Rules; i++)
-            await ChangeAsync(Rule(limit: 1000 + (ulong)i), isAdded: true);
+            await ChangeAsync(QuotaRule(limit: 1000 + (ulong)i), isAdded: true);
         await RemountAsync();
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.None));
-        var winner = Rule(limit: 5);
+        var winner = QuotaRule(limit: 5);
         winner.Prio = 200;
         await ChangeAsync(winner, isAdded: true);
         Assert.That(await CreatesAsync(FileMode.Regular), Is.EqualTo(FsError.QuotaExceeded));
         for (int i = 0; i < Rules; i++)
         {
-            var rule = Rule(limit: 1000 + (ulong)i);
+            var rule = QuotaRule(limit: 1000 + (ulong)i);
             Assert.That(await Fs.ChangeQuotaRuleAsync(rule, true, None), Is.EqualTo(FsError.Exists));
             await ChangeAsync(rule, isAdded: false);
         }
@@ -148,7 +148,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
     public async Task Rules_ChangedWhileFilesAreMade_LeaveNothingBehind()
     {
         await MakeTotalAsync("10");
-        var rule = Rule(limit: 10);
+        var rule = QuotaRule(limit: 10);
         await ForEachAsync(4, async i =>
         {
             for (int round = 0; round < 100; round++)
@@ -159,7 +159,7 @@ internal sealed class QuotaRowTests : AcceptanceFixture
                         await ChangeAsync(rule, isAdded: round % 2 == 0);
                         break;
                     case 1:
-                        var other = Rule(limit: 1000 + (ulong)(round % 10));
+                        var other = QuotaRule(limit: 1000 + (ulong)(round % 10));
                         _ = await Fs.ChangeQuotaRuleAsync(other, round % 20 < 10, None);
                         break;
                     case 2:
@@ -175,20 +175,11 @@ internal sealed class QuotaRowTests : AcceptanceFixture
         for (ulong i = 0; i < 10; i++)
         {
             Assert.That(
-                await Fs.ChangeQuotaRuleAsync(Rule(limit: 1000 + i), false, None), Is.EqualTo(FsError.NotFound));
+                await Fs.ChangeQuotaRuleAsync(QuotaRule(limit: 1000 + i), false, None), Is.EqualTo(FsError.NotFound));
         }
 
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, false, None), Is.EqualTo(FsError.NotFound));
         await CreateAsync("last");
-    }
-
-    private static QuotaRuleItem Rule(byte op = 0, ulong limit = 0)
-    {
-        var rule = new QuotaRuleItem { Op = op, Limit = limit };
-        rule.NameVal[0] = 1;
-        rule.NameVal[1] = 2;
-        rule.NameVal[2] = 3;
-        return rule;
     }
 
     private static void Select(ref QuotaRuleItem rule, int name, byte source, ulong value)
@@ -197,14 +188,6 @@ internal sealed class QuotaRowTests : AcceptanceFixture
         rule.NameSource[name] = source;
         rule.NameVal[name] = value;
         rule.NameFlags[name] = 1;
-    }
-
-    private async Task<ulong> MakeTotalAsync(string value, string name = "1.2.3")
-    {
-        ulong ino = await CreateAsync($"total{name}");
-        Assert.That(await SetXattrAsync(ino, $"scoutfs.totl.x.{name}", Name(value)), Is.EqualTo(FsError.None));
-        await SyncAsync();
-        return ino;
     }
 
     private async Task ChangeAsync(QuotaRuleItem rule, bool isAdded) =>

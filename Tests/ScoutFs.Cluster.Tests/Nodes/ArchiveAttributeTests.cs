@@ -14,17 +14,17 @@ namespace ScoutFs.Cluster.Tests.Nodes;
 /// Attributes, waiters, status and handles as agents see them (archive §9.7, §9.8, §9.10, §9.14; row setattr_more and
 /// traps 43, 62 of engine §15).
 /// </summary>
-internal sealed class ArchiveAttributeTests : ArchiveFixture
+internal sealed class ArchiveAttributeTests : MountedFixture
 {
     [Test]
     public async Task SetattrMore_OfAnEmptyFile_SetsAllOfIt()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var ctime = new Timespec { Sec = 67_305_985, Nsec = 5 };
         var crtime = new Timespec { Sec = 1, Nsec = 999_999_999 };
         var changes = ArchiveAttributes.Older(0xbf00_0000_0000_0001, 4_000_000_000, true, ctime, crtime);
         Assert.That((await Fs.RestoreAsync(ino, changes, None)).Error, Is.EqualTo(FsError.None));
-        var inode = await StatAsync(ino);
+        var inode = await InodeAsync(ino);
         Assert.That(
             (inode.DataVersion.Value, inode.Size.Value, inode.OfflineBlocks.Value, inode.Ctime, inode.Crtime),
             Is.EqualTo((0xbf00_0000_0000_0001, 4_000_000_000UL, 976_563UL, ctime, crtime)));
@@ -34,21 +34,21 @@ internal sealed class ArchiveAttributeTests : ArchiveFixture
     [Test]
     public async Task SetattrMore_WithTimesAlone_SetsThem()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var time = new Timespec { Sec = 7, Nsec = 8 };
         var changes = ArchiveAttributes.Older(0, 0, false, time, time);
         Assert.That((await Fs.RestoreAsync(ino, changes, None)).Error, Is.EqualTo(FsError.None));
-        var inode = await StatAsync(ino);
+        var inode = await InodeAsync(ino);
         Assert.That((inode.Ctime, inode.Crtime, inode.DataVersion.Value), Is.EqualTo((time, time, 0UL)));
     }
 
     [Test]
     public async Task Restore_ThatCannotBe_IsRefused()
     {
-        ulong empty = await MakeAsync("empty");
+        ulong empty = await CreateAsync("empty");
         ulong full = await MakeFileAsync("full", new byte[1]);
-        ulong directory = await MakeAsync("d", type: FileMode.Directory);
-        ulong device = await MakeAsync("c", type: FileMode.CharDevice);
+        ulong directory = await MakeDirectoryAsync("d");
+        ulong device = await CreateAsync("c", mode: FileMode.CharDevice | 0x1ed);
         var sparse = new ArchiveAttributes { DataVersion = 1, Size = 10007 };
         await RefuseAsync(empty, sparse with { DataVersion = 0 });
         await RefuseAsync(empty, sparse with { DataVersion = null });
@@ -62,9 +62,9 @@ internal sealed class ArchiveAttributeTests : ArchiveFixture
         }
 
         await RefuseAsync(directory, new ArchiveAttributes { IsRetained = true });
-        var before = await StatAsync(empty);
+        var before = await InodeAsync(empty);
         Assert.That((await Fs.RestoreAsync(empty, default, None)).Error, Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(empty)).Version, Is.EqualTo(before.Version));
+        Assert.That((await InodeAsync(empty)).Version, Is.EqualTo(before.Version));
 
         // Blocks, but version 0 still.
         Assert.That(await Fs.FallocateAsync(empty, 0, Block, true, None), Is.EqualTo(FsError.None));
@@ -77,16 +77,16 @@ internal sealed class ArchiveAttributeTests : ArchiveFixture
     [Test]
     public async Task Restore_UnderRetention_OnlyMayClearIt()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var retain = new ArchiveAttributes { IsRetained = true, Project = ulong.MaxValue };
         Assert.That((await Fs.RestoreAsync(ino, retain, None)).Error, Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(ino)).Proj.Value, Is.EqualTo(ulong.MaxValue));
+        Assert.That((await InodeAsync(ino)).Proj.Value, Is.EqualTo(ulong.MaxValue));
         var project = new ArchiveAttributes { Project = 5 };
         Assert.That((await Fs.RestoreAsync(ino, project, None)).Error, Is.EqualTo(FsError.NotPermitted));
         Assert.That((await Fs.RestoreAsync(ino, retain, None)).Error, Is.EqualTo(FsError.NotPermitted));
         Assert.That(
             (await Fs.RestoreAsync(ino, project with { IsRetained = false }, None)).Error, Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(ino)).Proj.Value, Is.EqualTo(5));
+        Assert.That((await InodeAsync(ino)).Proj.Value, Is.EqualTo(5));
     }
 
     [Test]
@@ -104,7 +104,7 @@ internal sealed class ArchiveAttributeTests : ArchiveFixture
     public async Task Waiters_ForOneBlock_AreListedAsOneAndFailTogether()
     {
         ulong ino = await MakeFileAsync("f", new byte[3 * 4096]);
-        ulong version = (await StatAsync(ino)).DataVersion;
+        ulong version = await VersionAsync(ino);
         Assert.That(await Fs.ReleaseAsync(ino, 0, 3 * Block, version, None), Is.EqualTo(FsError.None));
         var reads = new List<Task<(FsError Error, int Read)>>();
         for (int i = 0; i < 3; i++)
@@ -163,12 +163,12 @@ internal sealed class ArchiveAttributeTests : ArchiveFixture
     {
         ulong ino = await MakeFileAsync("f", Random(5000));
         Assert.That((await Fs.OpenByHandleAsync(ino, None)).Error, Is.EqualTo(FsError.None));
-        Assert.That(await Fs.UnlinkAsync(Root, Name("f"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await UnlinkAsync("f");
+        await DrainAsync();
         Assert.That(await ContentsAsync(ino), Is.EqualTo(Random(5000)));
         Assert.That((await Fs.OpenByHandleAsync(ino, None)).Error, Is.EqualTo(FsError.NotFound));
         Fs.Close(ino, hasNoLinks: true);
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await DrainAsync();
         Assert.That((await Fs.GetAttributesAsync(ino, None)).Error, Is.EqualTo(FsError.NotFound));
         Assert.That((await Fs.OpenByHandleAsync(ino, None)).Error, Is.EqualTo(FsError.NotFound));
     }

@@ -3,7 +3,6 @@ using System.Linq;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Volume.Data;
-using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
@@ -11,8 +10,6 @@ namespace ScoutFs.Cluster.Tests.Nodes;
 /// <summary>Release, stage, punch, restore, fallocate and seek (engine §8; acceptance rows of engine §15).</summary>
 internal sealed class ArchiveOperationTests : MountedFixture
 {
-    private const ulong Block = 4096;
-
     [Test]
     public async Task BlockCounts_ThroughWriteReleaseStageTruncate_AreTheReferences()
     {
@@ -55,8 +52,7 @@ internal sealed class ArchiveOperationTests : MountedFixture
         Assert.That(await Fs.ReleaseAsync(ino, 0, 3 * Block, version, None), Is.EqualTo(FsError.None));
         byte[] read = new byte[contents.Length];
         var reading = Fs.ReadAsync(ino, 0, read, None).AsTask();
-        while (Fs.ListWaiting(0, 0, 10).Count == 0)
-            await Task.Yield();
+        _ = await WaitersAsync(1);
         Assert.That(Fs.ListWaiting(0, 0, 10), Is.EqualTo(new[] { new DataWaiting(ino, 0, DataWaitOp.Read) }));
         Assert.That(reading.IsCompleted, Is.False);
         Assert.That(await Fs.StageAsync(ino, 0, contents, version + 1, None), Is.EqualTo((FsError.Stale, 0)));
@@ -75,8 +71,7 @@ internal sealed class ArchiveOperationTests : MountedFixture
         ulong version = await VersionAsync(ino);
         Assert.That(await Fs.ReleaseAsync(ino, 4 * Block, Block, version, None), Is.EqualTo(FsError.None));
         var writing = Fs.WriteAsync(ino, 0, new byte[100], false, false, None).AsTask();
-        while (Fs.ListWaiting(0, 0, 10).Count == 0)
-            await Task.Yield();
+        _ = await WaitersAsync(1);
         Assert.That(Fs.ListWaiting(0, 0, 10)[0], Is.EqualTo(new DataWaiting(ino, 4, DataWaitOp.Write)));
         Assert.That(Fs.FailWaiting(ino, 0, 10, DataWaitOp.Read, FsError.Io), Is.Zero);
         Assert.That(Fs.FailWaiting(ino, 0, 10, DataWaitOp.Write, FsError.Io), Is.EqualTo(1));
@@ -157,10 +152,10 @@ internal sealed class ArchiveOperationTests : MountedFixture
     {
         ulong ino = await CreateAsync("f");
         await WriteAsync(ino, 0, Enumerable.Repeat((byte)0xee, 8192).ToArray());
-        Assert.That(await Fs.SyncAsync(None), Is.EqualTo(FsError.None));
+        await SyncAsync();
         _ = await Fs.TruncateAsync(ino, 6144, None);
         _ = await Fs.TruncateAsync(ino, 12288, None);
-        Assert.That(await Fs.SyncAsync(None), Is.EqualTo(FsError.None));
+        await SyncAsync();
         byte[] read = new byte[12288];
         Assert.That(await Fs.ReadAsync(ino, 0, read, None), Is.EqualTo((FsError.None, 12288)));
         Assert.That(read.AsSpan(0, 6144).ContainsAnyExcept((byte)0xee), Is.False);
@@ -185,39 +180,6 @@ internal sealed class ArchiveOperationTests : MountedFixture
         Assert.That(await Fs.StageAsync(ino, 0, new byte[4096], version, None), Is.EqualTo((FsError.None, 4096)));
         var clear = new ArchiveAttributes { IsRetained = false };
         Assert.That((await Fs.RestoreAsync(ino, clear, None)).Error, Is.EqualTo(FsError.None));
-        Assert.That(await Fs.UnlinkAsync(1, Name("f"), false, None), Is.EqualTo(FsError.None));
+        await UnlinkAsync("f");
     }
-
-    private static byte[] Random(int count)
-    {
-        byte[] bytes = new byte[count];
-        new Prng(5).Fill(bytes);
-        return bytes;
-    }
-
-    private async Task<ulong> CreateAsync(string name)
-    {
-        var (error, ino, _) = await Fs.CreateAsync(
-            1, Name(name), FileMode.Regular | 0x1a4, 0, default, default, None);
-        Assert.That(error, Is.EqualTo(FsError.None));
-        return ino;
-    }
-
-    private async Task WriteAsync(ulong ino, ulong offset, byte[] bytes) => Assert.That(
-        await Fs.WriteAsync(ino, offset, bytes, false, false, None), Is.EqualTo((FsError.None, bytes.Length)));
-
-    private async Task<InodeItem> InodeAsync(ulong ino)
-    {
-        var (error, inode) = await Fs.GetAttributesAsync(ino, None);
-        Assert.That(error, Is.EqualTo(FsError.None));
-        return inode;
-    }
-
-    private async Task<(ulong Online, ulong Offline)> CountsAsync(ulong ino)
-    {
-        var inode = await InodeAsync(ino);
-        return (inode.OnlineBlocks, inode.OfflineBlocks);
-    }
-
-    private async Task<ulong> VersionAsync(ulong ino) => (await InodeAsync(ino)).DataVersion;
 }

@@ -1,11 +1,8 @@
 using System.Collections.Generic;
 using System.Linq;
-using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Testing.Nodes;
-using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Primitives;
@@ -13,55 +10,41 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>The engine over a real leader, used as a filesystem.</summary>
-internal sealed class EngineTests
+internal sealed class EngineTests : MountedFixture
 {
-    private static readonly CancellationToken None = CancellationToken.None;
-
     [Test]
     public async Task Files_AfterRemount_AreAllThere()
     {
-        var (meta, data) = await TestNode.FormatAsync();
-        var node = await TestNode.StartAsync(meta, data);
-        var (error, directory, _) = await node.Fs.CreateAsync(
-            1, Name("dir"), FileMode.Directory | 0x1ed, 0, default, default, None);
-        Assert.That(error, Is.EqualTo(FsError.None));
-        byte[] contents = new byte[300_000];
-        new Prng(7).Fill(contents);
+        ulong directory = await MakeDirectoryAsync("dir");
+        byte[] contents = Random(300_000, 7);
         for (int i = 0; i < 100; i++)
         {
-            (error, ulong ino, _) = await node.Fs.CreateAsync(
-                directory, Name($"file{i}"), FileMode.Regular | 0x1a4, 0, default, default, None);
-            Assert.That(error, Is.EqualTo(FsError.None));
-            (error, int written) = await node.Fs.WriteAsync(ino, 100, contents, false, false, None);
-            Assert.That((error, written), Is.EqualTo((FsError.None, contents.Length)));
+            ulong ino = await CreateAsync($"file{i}", directory);
+            await WriteAsync(ino, 100, contents);
         }
 
-        await node.UnmountAsync();
-        await MountedFixture.CheckAsync(meta, data);
+        await Node.UnmountAsync();
+        await CheckAsync(Meta, Data);
 
-        node = await TestNode.StartAsync(meta, data, seed: 2);
-        (error, ulong found, _) = await node.Fs.LookupAsync(directory, Name("file57"), None);
+        await StartAsync();
+        var (error, found, _) = await Fs.LookupAsync(directory, Name("file57"), None);
         Assert.That(error, Is.EqualTo(FsError.None));
         byte[] read = new byte[contents.Length + 500];
-        (error, int count) = await node.Fs.ReadAsync(found, 0, read, None);
+        (error, int count) = await Fs.ReadAsync(found, 0, read, None);
         Assert.That((error, count), Is.EqualTo((FsError.None, contents.Length + 100)));
         Assert.That(read[100..(100 + contents.Length)].SequenceEqual(contents), Is.True);
         var entries = new List<ListedEntry>();
-        (error, bool isEnd) = await node.Fs.ListAsync(directory, 0, entries, 1000, None);
+        (error, bool isEnd) = await Fs.ListAsync(directory, 0, entries, 1000, None);
         Assert.That((error, isEnd, entries.Count), Is.EqualTo((FsError.None, true, 100)));
         foreach (var entry in entries)
-            Assert.That(await node.Fs.UnlinkAsync(directory, entry.Name, false, None), Is.EqualTo(FsError.None));
-        Assert.That(await node.Fs.UnlinkAsync(1, Name("dir"), true, None), Is.EqualTo(FsError.None));
-        await node.UnmountAsync();
-        await MountedFixture.CheckAsync(meta, data);
+            Assert.That(await Fs.UnlinkAsync(directory, entry.Name, false, None), Is.EqualTo(FsError.None));
+        Assert.That(await Fs.UnlinkAsync(Root, Name("dir"), true, None), Is.EqualTo(FsError.None));
     }
 
     [Test]
     public async Task Commit_WhileOthersReadIntoASmallCache_KeepsItsOrder()
     {
-        var (meta, data) = await TestNode.FormatAsync();
-        var options = new MountOptions { ItemCacheBytes = 1 << 20 };
-        var node = await TestNode.StartAsync(meta, data, options: options);
+        await RemountAsync(new MountOptions { ItemCacheBytes = 1 << 20 });
         bool isDone = false;
         int made = 0;
         var reader = Task.Run(async () =>
@@ -72,48 +55,32 @@ internal sealed class EngineTests
                 int known = Volatile.Read(ref made);
                 if (known == 0)
                     continue;
-                var (error, _, _) = await node.Fs.LookupAsync(1, Name($"f{prng.NextInt32(known)}"), None);
+                var (error, _, _) = await Fs.LookupAsync(Root, Name($"f{prng.NextInt32(known)}"), None);
                 Assert.That(error, Is.EqualTo(FsError.None));
             }
         });
         for (int i = 0; i < 20_000; i++)
         {
-            var (error, _, _) = await node.Fs.CreateAsync(
-                1, Name($"f{i}"), FileMode.Regular | 0x1a4, 0, default, default, None);
-            Assert.That(error, Is.EqualTo(FsError.None));
+            _ = await CreateAsync($"f{i}");
             Volatile.Write(ref made, i + 1);
             if (i % 500 == 0)
-                Assert.That(await node.Fs.SyncAsync(None), Is.EqualTo(FsError.None));
+                await SyncAsync();
         }
 
         Volatile.Write(ref isDone, true);
         await reader;
-        await node.UnmountAsync();
-        await MountedFixture.CheckAsync(meta, data);
     }
 
     [Test]
     public async Task Write_LargerThanTheSpaceInMemory_FetchesMoreAtOnce()
     {
-        var (meta, data) = await TestNode.FormatAsync();
-        var node = await TestNode.StartAsync(meta, data);
-        var (_, ino, _) = await node.Fs.CreateAsync(
-            1, Name("f"), FileMode.Regular | 0x1a4, 0, default, default, None);
+        ulong ino = await MakeFileAsync("f", new byte[4096]);
+        ulong left = Node.Mount.Transaction.DataSpace.FreeBlocks;
         Assert.That(
-            await node.Fs.WriteAsync(ino, 0, new byte[4096], false, false, None), Is.EqualTo((FsError.None, 4096)));
-        ulong left = node.Mount.Transaction.DataSpace.FreeBlocks;
-        Assert.That(
-            await node.Fs.FallocateAsync(ino, 1 << 20, (left - 100) * 4096, true, None), Is.EqualTo(FsError.None));
-        Assert.That(node.Mount.Transaction.DataSpace.FreeBlocks, Is.LessThan(256));
-        long commits = node.Mount.Transaction.CommitCount;
-        byte[] bytes = new byte[1 << 20];
-        Assert.That(
-            await node.Fs.WriteAsync(ino, 1UL << 40, bytes, false, false, None),
-            Is.EqualTo((FsError.None, bytes.Length)));
-        Assert.That(node.Mount.Transaction.CommitCount, Is.EqualTo(commits));
-        await node.UnmountAsync();
-        await MountedFixture.CheckAsync(meta, data);
+            await Fs.FallocateAsync(ino, 1 << 20, (left - 100) * 4096, true, None), Is.EqualTo(FsError.None));
+        Assert.That(Node.Mount.Transaction.DataSpace.FreeBlocks, Is.LessThan(256));
+        long commits = Node.Mount.Transaction.CommitCount;
+        await WriteAsync(ino, 1UL << 40, new byte[1 << 20]);
+        Assert.That(Node.Mount.Transaction.CommitCount, Is.EqualTo(commits));
     }
-
-    private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
 }

@@ -9,7 +9,7 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>Deletions of inodes in the background (engine §6.8).</summary>
-internal sealed class InodeDeletionTests : ArchiveFixture
+internal sealed class InodeDeletionTests : MountedFixture
 {
     // The deletion uses the group's lock and runs operations that need it, while it is being taken away. One that is
     // over before shows nothing; then there is another.
@@ -19,10 +19,10 @@ internal sealed class InodeDeletionTests : ArchiveFixture
         bool isSent = false;
         for (int file = 0; file < 20 && !isSent; file++)
         {
-            ulong ino = await MakeAsync("f");
+            ulong ino = await CreateAsync("f");
             for (int i = 0; i < 200; i++)
-                await SetAsync(ino, FormattableString.Invariant($"user.{i}"), "x");
-            Assert.That(await Fs.UnlinkAsync(Root, Name("f"), false, None), Is.EqualTo(FsError.None));
+                await SetXattrAsync(ino, FormattableString.Invariant($"user.{i}"), "x");
+            await UnlinkAsync("f");
             var drained = Node.Mount.Deletion.DrainAsync().AsTask();
             while (!isSent && !drained.IsCompleted)
                 isSent = TakeAway(Node.Mount, ino);

@@ -2,14 +2,13 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>Walks of the inode indexes (archive §9.2, §9.3; row simple-inode-index of engine §15).</summary>
-internal sealed class InodeIndexTests : ArchiveFixture
+internal sealed class InodeIndexTests : MountedFixture
 {
     private static readonly IndexedInode First = new(0, 0);
     private static readonly IndexedInode Last = new(ulong.MaxValue, ulong.MaxValue);
@@ -30,7 +29,7 @@ internal sealed class InodeIndexTests : ArchiveFixture
     [Test]
     public async Task Walk_OfFilesAndDirectories_HasFilesAloneByDataSeqInOrderOfChange()
     {
-        ulong directory = await MakeAsync("d", type: FileMode.Directory);
+        ulong directory = await MakeDirectoryAsync("d");
         ulong one = await MakeFileAsync("one", new byte[1]);
         await SyncAsync();
         ulong two = await MakeFileAsync("two", new byte[1]);
@@ -39,15 +38,15 @@ internal sealed class InodeIndexTests : ArchiveFixture
             (await WalkAsync(InodeIndex.DataSeq)).Select(static entry => entry.Ino), Is.EqualTo(new[] { one, two }));
         Assert.That((await WalkAsync(InodeIndex.MetaSeq)).Select(static entry => entry.Ino), Does.Contain(directory));
 
-        await SetAsync(one, "user.x", "y");
+        await SetXattrAsync(one, "user.x", "y");
         await SyncAsync();
         Assert.That((await WalkAsync(InodeIndex.MetaSeq))[^1].Ino, Is.EqualTo(one));
         Assert.That((await WalkAsync(InodeIndex.DataSeq))[^1].Ino, Is.EqualTo(two));
-        await FillAsync(one, 1, new byte[1]);
+        await WriteAsync(one, 1, new byte[1]);
         await SyncAsync();
         Assert.That((await WalkAsync(InodeIndex.DataSeq))[^1].Ino, Is.EqualTo(one));
-        Assert.That(await Fs.UnlinkAsync(Root, Name("one"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await UnlinkAsync("one");
+        await DrainAsync();
         await SyncAsync();
         Assert.That((await WalkAsync(InodeIndex.DataSeq)).Select(static entry => entry.Ino), Is.EqualTo(new[] { two }));
     }
@@ -55,9 +54,9 @@ internal sealed class InodeIndexTests : ArchiveFixture
     [Test]
     public async Task Walk_BeforeTheCommit_DoesNotShowDirtyInodes()
     {
-        ulong unchanged = await MakeAsync("g");
+        ulong unchanged = await CreateAsync("g");
         await SyncAsync();
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
 
         // The directory has changed, too.
         Assert.That(
@@ -66,7 +65,7 @@ internal sealed class InodeIndexTests : ArchiveFixture
         Assert.That((await WalkAsync(InodeIndex.MetaSeq)).Select(static entry => entry.Ino), Does.Contain(ino));
         var (error, committed) = await Fs.GetCommittedSeqAsync(None);
         Assert.That(error, Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(ino)).MetaSeq.Value, Is.LessThanOrEqualTo(committed));
+        Assert.That((await InodeAsync(ino)).MetaSeq.Value, Is.LessThanOrEqualTo(committed));
     }
 
     [Test]
@@ -74,7 +73,7 @@ internal sealed class InodeIndexTests : ArchiveFixture
     {
         for (int i = 0; i < 50; i++)
         {
-            _ = await MakeAsync($"f{i}");
+            _ = await CreateAsync($"f{i}");
             if (i % 10 == 0)
                 await SyncAsync();
         }
@@ -105,11 +104,11 @@ internal sealed class InodeIndexTests : ArchiveFixture
     [Test]
     public async Task Walk_AfterEachOfManyCommits_FindsTheChange()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var seen = default(IndexedInode);
         for (int i = 0; i < 100; i++)
         {
-            await FillAsync(ino, 0, new byte[1]);
+            await WriteAsync(ino, 0, new byte[1]);
             await SyncAsync();
             var entry = (await WalkAsync(InodeIndex.DataSeq)).Single();
             Assert.That(entry.Ino, Is.EqualTo(ino));

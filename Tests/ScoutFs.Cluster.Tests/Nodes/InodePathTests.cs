@@ -3,7 +3,6 @@ using System.Linq;
 using System.Text;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Testing.Nodes;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Primitives;
@@ -13,7 +12,7 @@ namespace ScoutFs.Cluster.Tests.Nodes;
 /// <summary>
 /// Where inodes are named (archive §9.4, §9.12; rows get-referring-entries and export-get-name-parent of engine §15).
 /// </summary>
-internal sealed class InodePathTests : ArchiveFixture
+internal sealed class InodePathTests : MountedFixture
 {
     [Test]
     public async Task Links_OfTheRootAndOfUnusedNumbers_AreNone()
@@ -34,7 +33,7 @@ internal sealed class InodePathTests : ArchiveFixture
         ];
         for (int i = 0; i < modes.Length; i++)
         {
-            ulong ino = await MakeAsync($"n{i}", type: modes[i]);
+            ulong ino = await CreateAsync($"n{i}", mode: modes[i] | 0x1ed, target: "t");
             var link = (await LinksAsync(ino)).Single();
             Assert.That((link.Directory, link.Type), Is.EqualTo((Root, (DirentType)i)));
             Assert.That(link.Pos, Is.EqualTo(2UL + (ulong)i));
@@ -45,11 +44,11 @@ internal sealed class InodePathTests : ArchiveFixture
     [Test]
     public async Task Links_InTenDirectories_ComeInOrderAndInPieces()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var expected = new List<ulong> { Root };
         for (int i = 0; i < 10; i++)
         {
-            ulong directory = await MakeAsync($"d{i}", type: FileMode.Directory);
+            ulong directory = await MakeDirectoryAsync($"d{i}");
             expected.Add(directory);
             Assert.That(
                 (await Fs.LinkAsync(ino, directory, Name("f"), false, None)).Error, Is.EqualTo(FsError.None));
@@ -77,7 +76,7 @@ internal sealed class InodePathTests : ArchiveFixture
     [Test]
     public async Task Links_OfEveryLengthOfName_HaveTheName()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         for (int length = 1; length <= 255; length++)
         {
             string name = new('x', length);
@@ -92,9 +91,9 @@ internal sealed class InodePathTests : ArchiveFixture
     [Test]
     public async Task Paths_OfEachLink_AreFoundOneAfterAnother()
     {
-        ulong one = await MakeAsync("one", type: FileMode.Directory);
-        ulong deep = await MakeAsync("two", one, FileMode.Directory);
-        ulong ino = await MakeAsync("file", deep);
+        ulong one = await MakeDirectoryAsync("one");
+        ulong deep = await MakeDirectoryAsync("two", one);
+        ulong ino = await CreateAsync("file", deep);
         Assert.That((await Fs.LinkAsync(ino, Root, Name("top"), false, None)).Error, Is.EqualTo(FsError.None));
         var paths = new List<string>();
         ulong at = 0;
@@ -122,16 +121,11 @@ internal sealed class InodePathTests : ArchiveFixture
     [Test]
     public async Task Parent_AfterRemount_IsFoundByNumberAlone()
     {
-        var (meta, data) = await TestNode.FormatAsync();
-        var node = await TestNode.StartAsync(meta, data);
-        var (_, directory, _) = await node.Fs.CreateAsync(
-            Root, Name("dir"), FileMode.Directory | 0x1ed, 0, default, default, None);
-        await node.UnmountAsync();
-        node = await TestNode.StartAsync(meta, data, seed: 2);
-        var (error, parent) = await node.Fs.GetParentAsync(directory, None);
+        ulong directory = await MakeDirectoryAsync("dir");
+        await RemountAsync();
+        var (error, parent) = await Fs.GetParentAsync(directory, None);
         Assert.That(error, Is.EqualTo(FsError.None));
         Assert.That((parent.Directory, Encoding.UTF8.GetString(parent.Name)), Is.EqualTo((Root, "dir")));
-        await node.UnmountAsync();
     }
 
     [Test]
@@ -145,8 +139,8 @@ internal sealed class InodePathTests : ArchiveFixture
         Assert.That(await ListInodesAsync(inos[^1] + 1, 100), Is.Empty);
         Assert.That(await ListInodesAsync(0, 100), Is.EqualTo(new[] { Root }));
         Assert.That(await ListInodesAsync(ulong.MaxValue, 100), Is.Empty);
-        Assert.That(await Fs.UnlinkAsync(Root, Name("f2"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await UnlinkAsync("f2");
+        await DrainAsync();
         Assert.That(await ListInodesAsync(inos[2], 1), Is.EqualTo(new[] { inos[3] }));
     }
 

@@ -9,20 +9,20 @@ using ScoutFs.Volume.Primitives;
 namespace ScoutFs.Cluster.Tests.Nodes;
 
 /// <summary>Moving blocks between files (archive §9.13; row move-blocks and traps 29, 31, 74 of engine §15).</summary>
-internal sealed class MoveBlocksTests : ArchiveFixture
+internal sealed class MoveBlocksTests : MountedFixture
 {
     [Test]
     public async Task Move_OfAWholeFile_LeavesAHoleAndChangesBothFiles()
     {
         byte[] contents = Random(10_000);
         ulong from = await MakeFileAsync("from", contents);
-        ulong to = await MakeAsync("to");
-        var before = await StatAsync(from);
+        ulong to = await CreateAsync("to");
+        var before = await InodeAsync(from);
         Assert.That(await MoveAsync(from, 0, 10_000, to, 0), Is.EqualTo(FsError.None));
         Assert.That(await ContentsAsync(to), Is.EqualTo(contents));
         Assert.That(await ContentsAsync(from), Is.EqualTo(new byte[10_000]));
-        var source = await StatAsync(from);
-        var target = await StatAsync(to);
+        var source = await InodeAsync(from);
+        var target = await InodeAsync(to);
         Assert.That((source.OnlineBlocks.Value, target.OnlineBlocks.Value), Is.EqualTo((0UL, 3UL)));
         Assert.That(source.DataVersion.Value, Is.GreaterThan(before.DataVersion.Value));
         Assert.That(source.Version.Value, Is.GreaterThan(before.Version.Value));
@@ -35,9 +35,9 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task Move_WithBadArguments_IsRefusedInOrder()
     {
         ulong from = await MakeFileAsync("from", Random(10_000));
-        ulong to = await MakeAsync("to");
-        ulong directory = await MakeAsync("d", type: FileMode.Directory);
-        ulong fifo = await MakeAsync("p", type: FileMode.Fifo);
+        ulong to = await CreateAsync("to");
+        ulong directory = await MakeDirectoryAsync("d");
+        ulong fifo = await CreateAsync("p", mode: FileMode.Fifo | 0x1ed);
         const ulong huge = ulong.MaxValue - Block + 1;
         Assert.That(await MoveAsync(from, 1, 0, from, 1), Is.EqualTo(FsError.None));
         Assert.That(await MoveAsync(from, huge, 2 * Block, from, 0), Is.EqualTo(FsError.Overflow));
@@ -51,7 +51,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
         Assert.That(await MoveAsync(from, 0, Block, fifo, 0), Is.EqualTo(FsError.Invalid));
         Assert.That(await MoveAsync(from, 0, Block, 1_000_000, 0), Is.EqualTo(FsError.NotFound));
         Assert.That(await MoveAsync(from, 0, Block, to, 1UL << 63), Is.EqualTo(FsError.FileTooLarge));
-        Assert.That((await StatAsync(to)).Size.Value, Is.Zero);
+        Assert.That((await InodeAsync(to)).Size.Value, Is.Zero);
         Assert.That(await ContentsAsync(from), Is.EqualTo(Random(10_000)));
     }
 
@@ -59,17 +59,17 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task Move_OntoBlocksThatExist_KeepsWhatWasMovedBefore()
     {
         ulong from = await MakeFileAsync("from", Random(3 * 4096));
-        ulong hole = await MakeAsync("hole");
+        ulong hole = await CreateAsync("hole");
 
         // Two extents in the source: block 0, and blocks 2..3.
-        await FillAsync(hole, 0, Random(4096));
-        await FillAsync(hole, 2 * Block, Random(8192, 6));
-        ulong to = await MakeAsync("to");
-        await FillAsync(to, 3 * Block, new byte[1]);
+        await WriteAsync(hole, 0, Random(4096));
+        await WriteAsync(hole, 2 * Block, Random(8192, 6));
+        ulong to = await CreateAsync("to");
+        await WriteAsync(to, 3 * Block, new byte[1]);
         Assert.That(await MoveAsync(from, 0, 3 * Block, to, 2 * Block), Is.EqualTo(FsError.Invalid));
-        Assert.That((await StatAsync(from)).OnlineBlocks.Value, Is.EqualTo(3));
+        Assert.That((await InodeAsync(from)).OnlineBlocks.Value, Is.EqualTo(3));
         Assert.That(await MoveAsync(hole, 0, 4 * Block, to, 0), Is.EqualTo(FsError.Invalid));
-        Assert.That((await StatAsync(hole)).OnlineBlocks.Value, Is.EqualTo(2));
+        Assert.That((await InodeAsync(hole)).OnlineBlocks.Value, Is.EqualTo(2));
         Assert.That((await ContentsAsync(to))[..4096], Is.EqualTo(Random(4096)));
     }
 
@@ -78,7 +78,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     {
         ulong offline = await MakeFileAsync("offline", new byte[2 * 4096]);
         ulong online = await MakeFileAsync("online", new byte[2 * 4096]);
-        ulong version = (await StatAsync(offline)).DataVersion;
+        ulong version = await VersionAsync(offline);
         Assert.That(await Fs.ReleaseAsync(offline, 0, Block, version, None), Is.EqualTo(FsError.None));
         Assert.That(await MoveAsync(offline, Block, Block, online, 2 * Block), Is.EqualTo(FsError.Offline));
         Assert.That(await MoveAsync(online, Block, Block, offline, 2 * Block), Is.EqualTo(FsError.Offline));
@@ -87,14 +87,14 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     [Test]
     public async Task Move_BackwardsAndOfUnwrittenBlocks_KeepsTheirState()
     {
-        ulong from = await MakeAsync("from");
+        ulong from = await CreateAsync("from");
         Assert.That(await Fs.FallocateAsync(from, 0, 4 * Block, false, None), Is.EqualTo(FsError.None));
-        await FillAsync(from, 3 * Block, Random(4096));
-        ulong to = await MakeAsync("to");
+        await WriteAsync(from, 3 * Block, Random(4096));
+        ulong to = await CreateAsync("to");
         for (ulong block = 4; block-- > 0;)
             Assert.That(await MoveAsync(from, block * Block, Block, to, block * Block), Is.EqualTo(FsError.None));
         Assert.That(await ExtentsAsync(to), Is.EqualTo("0-3u 3-4"));
-        Assert.That((await StatAsync(to)).OnlineBlocks.Value, Is.EqualTo(1));
+        Assert.That((await InodeAsync(to)).OnlineBlocks.Value, Is.EqualTo(1));
         Assert.That(await ContentsAsync(to), Is.EqualTo(new byte[3 * 4096].Concat(Random(4096))));
         Assert.That(await ExtentsAsync(from), Is.Empty);
     }
@@ -104,7 +104,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     {
         ulong from = await MakeFileAsync("from", Enumerable.Repeat((byte)0xee, 8192).ToArray());
         Assert.That((await Fs.TruncateAsync(from, 5000, None)).Error, Is.EqualTo(FsError.None));
-        ulong to = await MakeAsync("to");
+        ulong to = await CreateAsync("to");
         Assert.That((await Fs.TruncateAsync(to, 100_000, None)).Error, Is.EqualTo(FsError.None));
         Assert.That(await MoveAsync(from, 0, 5000, to, 4 * Block), Is.EqualTo(FsError.None));
         byte[] contents = await ContentsAsync(to);
@@ -117,7 +117,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task Move_OfNineFilesIntoOne_CombinesThem()
     {
         byte[] whole = Random(9 * 8192);
-        ulong to = await MakeAsync("to");
+        ulong to = await CreateAsync("to");
         for (int i = 0; i < 9; i++)
         {
             ulong piece = await MakeFileAsync($"p{i}", whole[(i * 8192)..((i + 1) * 8192)]);
@@ -132,19 +132,19 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task Move_OfManyFragmentsFromTheMiddleOfOne_GoesInBatches()
     {
         // Single blocks with holes between them, and one longer extent at the start (trap 29).
-        ulong from = await MakeAsync("from");
+        ulong from = await CreateAsync("from");
         byte[] expected = new byte[120 * 4096];
         for (int block = 0; block < 120; block += block < 4 ? 1 : 2)
         {
             byte[] bytes = Random(4096, (ulong)block + 9);
             bytes.CopyTo(expected, block * 4096);
-            await FillAsync(from, (ulong)block * Block, bytes);
+            await WriteAsync(from, (ulong)block * Block, bytes);
         }
 
-        ulong to = await MakeAsync("to");
-        ulong version = (await StatAsync(from)).DataVersion;
+        ulong to = await CreateAsync("to");
+        ulong version = await VersionAsync(from);
         Assert.That(await MoveAsync(from, 2 * Block, 116 * Block, to, 7 * Block), Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(from)).DataVersion.Value - version, Is.EqualTo(4));
+        Assert.That(await VersionAsync(from) - version, Is.EqualTo(4));
         byte[] contents = await ContentsAsync(to);
         Assert.That(contents.AsSpan(7 * 4096).SequenceEqual(expected.AsSpan(2 * 4096, 116 * 4096)), Is.True);
         Assert.That(contents.AsSpan(0, 7 * 4096).ContainsAnyExcept((byte)0), Is.False);
@@ -159,25 +159,24 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     {
         byte[] contents = Random(6 * 4096);
         ulong to = await MakeFileAsync("to", contents);
-        ulong version = (await StatAsync(to)).DataVersion;
+        ulong version = await VersionAsync(to);
         Assert.That(await Fs.ReleaseAsync(to, 0, 6 * Block, version, None), Is.EqualTo(FsError.None));
-        var before = await StatAsync(to);
+        var before = await InodeAsync(to);
         byte[] read = new byte[contents.Length];
         var reading = Fs.ReadAsync(to, 0, read, None).AsTask();
-        while (Fs.ListWaiting(0, 0, 10).Count == 0)
-            await Task.Yield();
+        _ = await WaitersAsync(1);
         for (int i = 0; i < 3; i++)
         {
             ulong piece = await MakeFileAsync($"p{i}", contents[(i * 8192)..((i + 1) * 8192)]);
             ulong at = (ulong)i * 8192;
             Assert.That(await StageMoveAsync(piece, 8192, to, at, version + 1), Is.EqualTo(FsError.Stale));
             Assert.That(await StageMoveAsync(piece, 8192, to, at, version), Is.EqualTo(FsError.None));
-            Assert.That(await Fs.UnlinkAsync(Root, Name($"p{i}"), false, None), Is.EqualTo(FsError.None));
+            await UnlinkAsync($"p{i}");
         }
 
         Assert.That(await reading, Is.EqualTo((FsError.None, contents.Length)));
         Assert.That(read.AsSpan().SequenceEqual(contents), Is.True);
-        var after = await StatAsync(to);
+        var after = await InodeAsync(to);
         Assert.That((after.OnlineBlocks.Value, after.OfflineBlocks.Value), Is.EqualTo((6UL, 0UL)));
         Assert.That(
             (after.DataVersion, after.DataSeq, after.Version, after.Mtime, after.Ctime),
@@ -190,7 +189,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task Staging_IntoAllocatedOfflineBlocks_FreesWhatWasAllocated()
     {
         ulong to = await MakeFileAsync("to", new byte[2 * 4096]);
-        ulong version = (await StatAsync(to)).DataVersion;
+        ulong version = await VersionAsync(to);
         Assert.That(await Fs.ReleaseAsync(to, 0, 2 * Block, version, None), Is.EqualTo(FsError.None));
         Assert.That(await Fs.FallocateAsync(to, 0, 2 * Block, true, None), Is.EqualTo(FsError.None));
         ulong piece = await MakeFileAsync("piece", Random(8192));
@@ -203,7 +202,7 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     {
         ulong kept = await MakeFileAsync("kept", Random(8192));
         ulong other = await MakeFileAsync("other", Random(8192));
-        ulong version = (await StatAsync(kept)).DataVersion;
+        ulong version = await VersionAsync(kept);
         Assert.That(await Fs.ReleaseAsync(kept, 0, 8192, version, None), Is.EqualTo(FsError.None));
         Assert.That(
             (await Fs.RestoreAsync(kept, new ArchiveAttributes { IsRetained = true }, None)).Error,
@@ -219,14 +218,14 @@ internal sealed class MoveBlocksTests : ArchiveFixture
     public async Task StagingMove_OfAHole_DoesNotGrowTheTarget()
     {
         ulong kept = await MakeFileAsync("kept", new byte[4096]);
-        ulong hole = await MakeAsync("hole");
+        ulong hole = await CreateAsync("hole");
         Assert.That((await Fs.TruncateAsync(hole, 1 << 20, None)).Error, Is.EqualTo(FsError.None));
         Assert.That(
             (await Fs.RestoreAsync(kept, new ArchiveAttributes { IsRetained = true }, None)).Error,
             Is.EqualTo(FsError.None));
-        var before = await StatAsync(kept);
+        var before = await InodeAsync(kept);
         Assert.That(await StageMoveAsync(hole, 1 << 20, kept, 0, before.DataVersion), Is.EqualTo(FsError.None));
-        Assert.That((await StatAsync(kept)).Size.Value, Is.EqualTo(before.Size.Value));
+        Assert.That((await InodeAsync(kept)).Size.Value, Is.EqualTo(before.Size.Value));
     }
 
     private ValueTask<FsError> MoveAsync(ulong from, ulong fromOffset, ulong length, ulong to, ulong toOffset) =>

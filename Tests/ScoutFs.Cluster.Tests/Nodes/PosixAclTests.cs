@@ -1,7 +1,6 @@
 using System;
 using System.Buffers.Binary;
 using System.Linq;
-using System.Text;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Volume.Format;
@@ -19,26 +18,26 @@ internal sealed class PosixAclTests : MountedFixture
     [Test]
     public async Task DefaultAcl_OfADirectory_IsInheritedInsteadOfTheUmask()
     {
-        ulong directory = await CreateAsync(1, "d", FileMode.Directory | 0x1ed);
+        ulong directory = await MakeDirectoryAsync("d");
         byte[] acl = Acl((1, 7, 0), (2, 6, 22222), (4, 5, 0), (16, 7, 0), (32, 1, 0));
         Assert.That(await SetAsync(directory, Default, acl), Is.EqualTo(FsError.None));
-        ulong file = await CreateAsync(directory, "f", FileMode.Regular | 0x1b6, umask: 0x1ff);
+        ulong file = await CreateAsync("f", directory, FileMode.Regular | 0x1b6, umask: 0x1ff);
         Assert.That(await ModeAsync(file), Is.EqualTo(FileMode.Regular | 0x1b0U));
         Assert.That(
             await Fs.GetXattrAsync(file, Access, None) is (FsError.None, var got)
             && got.SequenceEqual(Acl((1, 6, 0), (2, 6, 22222), (4, 5, 0), (16, 6, 0), (32, 0, 0))),
             Is.True);
-        ulong child = await CreateAsync(directory, "c", FileMode.Directory | 0x1ff, umask: 0x1ff);
+        ulong child = await CreateAsync("c", directory, FileMode.Directory | 0x1ff, umask: 0x1ff);
         Assert.That(await ModeAsync(child), Is.EqualTo(FileMode.Directory | 0x1f9U));
         Assert.That((await Fs.GetXattrAsync(child, Default, None)).Value, Is.EqualTo(acl));
-        ulong plain = await CreateAsync(1, "plain", FileMode.Regular | 0x1b6, umask: 0x12);
+        ulong plain = await CreateAsync("plain", mode: FileMode.Regular | 0x1b6, umask: 0x12);
         Assert.That(await ModeAsync(plain), Is.EqualTo(FileMode.Regular | 0x1a4U));
     }
 
     [Test]
     public async Task AccessAcl_AndMode_FollowEachOther()
     {
-        ulong file = await CreateAsync(1, "f", FileMode.Regular | 0x1a4);
+        ulong file = await CreateAsync("f");
         byte[] acl = Acl((1, 6, 0), (2, 7, 5), (4, 4, 0), (16, 6, 0), (32, 4, 0));
         Assert.That(await SetAsync(file, Access, acl), Is.EqualTo(FsError.None));
         Assert.That(await ModeAsync(file), Is.EqualTo(FileMode.Regular | 0x1b4U));
@@ -53,7 +52,7 @@ internal sealed class PosixAclTests : MountedFixture
     [Test]
     public async Task Acl_MalformedOrMisplaced_IsRefused()
     {
-        ulong file = await CreateAsync(1, "f", FileMode.Regular | 0x1a4);
+        ulong file = await CreateAsync("f");
         byte[] good = Acl((1, 6, 0), (4, 4, 0), (32, 4, 0));
         Assert.That(await SetAsync(file, Default, good), Is.EqualTo(FsError.Invalid));
         Assert.That(await SetAsync(file, Default, null), Is.EqualTo(FsError.None));
@@ -79,16 +78,8 @@ internal sealed class PosixAclTests : MountedFixture
         return acl;
     }
 
-    private async Task<ulong> CreateAsync(ulong directory, string name, uint mode, uint umask = 0)
-    {
-        var (error, ino, _) = await Fs.CreateAsync(
-            directory, Encoding.UTF8.GetBytes(name), mode, 0, default, new Creator(0, 0, default, umask), None);
-        Assert.That(error, Is.EqualTo(FsError.None));
-        return ino;
-    }
-
     private async Task<FsError> SetAsync(ulong ino, byte[] name, byte[]? value) =>
         await Fs.SetXattrAsync(ino, name, value, XattrMode.Any, None);
 
-    private async Task<uint> ModeAsync(ulong ino) => (await Fs.GetAttributesAsync(ino, None)).Item.Mode;
+    private async Task<uint> ModeAsync(ulong ino) => (await InodeAsync(ino)).Mode;
 }

@@ -1,8 +1,5 @@
-using System.Text;
 using System.Threading.Tasks;
 using NUnit.Framework;
-using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Primitives;
 
 namespace ScoutFs.Cluster.Tests.Nodes;
@@ -13,32 +10,32 @@ internal sealed class QuotaTests : MountedFixture
     [Test]
     public async Task Create_AtTheLimitOfTheWinningRule_IsRefused()
     {
-        await SetTotalAsync("scoutfs.totl.x.1.2.3", "100");
-        var rule = Rule(prio: 1, op: 0, limit: 100);
+        _ = await MakeTotalAsync("100");
+        var rule = QuotaRule(prio: 1, op: 0, limit: 100);
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, true, None), Is.EqualTo(FsError.None));
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, true, None), Is.EqualTo(FsError.Exists));
-        Assert.That((await CreateAsync("a", 0)).Error, Is.EqualTo(FsError.QuotaExceeded));
+        Assert.That((await TryCreateAsync("a")).Error, Is.EqualTo(FsError.QuotaExceeded));
 
         // A rule of greater priority for one user decides for that user, though the lower one is exceeded.
-        var lenient = Rule(prio: 2, op: 0, limit: 101);
+        var lenient = QuotaRule(prio: 2, op: 0, limit: 101);
         lenient.NameSource[0] = 0;
         lenient.NameVal[1] = 5;
         lenient.NameSource[1] = 2;
         lenient.NameFlags[1] = 1;
         Assert.That(await Fs.ChangeQuotaRuleAsync(lenient, true, None), Is.EqualTo(FsError.None));
-        Assert.That((await CreateAsync("b", 5)).Error, Is.EqualTo(FsError.None));
-        Assert.That((await CreateAsync("c", 6)).Error, Is.EqualTo(FsError.QuotaExceeded));
+        Assert.That((await TryCreateAsync("b", uid: 5)).Error, Is.EqualTo(FsError.None));
+        Assert.That((await TryCreateAsync("c", uid: 6)).Error, Is.EqualTo(FsError.QuotaExceeded));
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, false, None), Is.EqualTo(FsError.None));
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, false, None), Is.EqualTo(FsError.NotFound));
-        Assert.That((await CreateAsync("c", 6)).Error, Is.EqualTo(FsError.None));
+        Assert.That((await TryCreateAsync("c", uid: 6)).Error, Is.EqualTo(FsError.None));
     }
 
     [Test]
     public async Task Write_AtTheLimitOfACountRule_IsRefused()
     {
-        await SetTotalAsync("scoutfs.totl.x.1.2.3", "7");
-        var (_, ino) = await CreateAsync("f", 0);
-        var rule = Rule(prio: 0, op: 1, limit: 1);
+        _ = await MakeTotalAsync("7");
+        ulong ino = await CreateAsync("f");
+        var rule = QuotaRule(prio: 0, op: 1, limit: 1);
         rule.RuleFlags = 1;
         Assert.That(await Fs.ChangeQuotaRuleAsync(rule, true, None), Is.EqualTo(FsError.None));
         Assert.That(
@@ -51,37 +48,11 @@ internal sealed class QuotaTests : MountedFixture
     [Test]
     public async Task Rule_WithoutATotalOrMalformed_DoesNothing()
     {
-        Assert.That(await Fs.ChangeQuotaRuleAsync(Rule(0, 0, 0), true, None), Is.EqualTo(FsError.None));
-        Assert.That((await CreateAsync("a", 0)).Error, Is.EqualTo(FsError.None));
-        Assert.That(await Fs.ChangeQuotaRuleAsync(Rule(0, 2, 0), true, None), Is.EqualTo(FsError.Invalid));
-        var selecting = Rule(0, 0, 0);
+        Assert.That(await Fs.ChangeQuotaRuleAsync(QuotaRule(), true, None), Is.EqualTo(FsError.None));
+        Assert.That((await TryCreateAsync("a")).Error, Is.EqualTo(FsError.None));
+        Assert.That(await Fs.ChangeQuotaRuleAsync(QuotaRule(op: 2), true, None), Is.EqualTo(FsError.Invalid));
+        var selecting = QuotaRule();
         selecting.NameFlags[0] = 1;
         Assert.That(await Fs.ChangeQuotaRuleAsync(selecting, true, None), Is.EqualTo(FsError.Invalid));
-    }
-
-    private static QuotaRuleItem Rule(byte prio, byte op, ulong limit)
-    {
-        var rule = new QuotaRuleItem { Prio = prio, Op = op, Limit = limit };
-        rule.NameVal[0] = 1;
-        rule.NameVal[1] = 2;
-        rule.NameVal[2] = 3;
-        return rule;
-    }
-
-    private async Task SetTotalAsync(string name, string value)
-    {
-        var (_, ino) = await CreateAsync("total", 0);
-        Assert.That(
-            await Fs.SetXattrAsync(
-                ino, Encoding.ASCII.GetBytes(name), Encoding.ASCII.GetBytes(value), XattrMode.Any, None),
-            Is.EqualTo(FsError.None));
-        Assert.That(await Fs.SyncAsync(None), Is.EqualTo(FsError.None));
-    }
-
-    private async Task<(FsError Error, ulong Ino)> CreateAsync(string name, uint uid)
-    {
-        var (error, ino, _) = await Fs.CreateAsync(
-            1, Encoding.ASCII.GetBytes(name), FileMode.Regular | 0x1a4, 0, default, new Creator(uid, 0, default), None);
-        return (error, ino);
     }
 }

@@ -14,7 +14,7 @@ namespace ScoutFs.Cluster.Tests.Nodes;
 /// Xattrs with tags (archive §9.9, §9.14, §10.3–10.5; rows totl-xattr-tag, totl-delta-inject, basic-xattr-indx and
 /// srch-basic-functionality of engine §15).
 /// </summary>
-internal sealed class TaggedXattrTests : ArchiveFixture
+internal sealed class TaggedXattrTests : MountedFixture
 {
     private static readonly IndexedXattr IndexFirst = new(0, 0, 0);
     private static readonly IndexedXattr IndexLast = new(byte.MaxValue, ulong.MaxValue, ulong.MaxValue);
@@ -22,29 +22,29 @@ internal sealed class TaggedXattrTests : ArchiveFixture
     [Test]
     public async Task Totals_ThroughSetUpdateRemoveDelete_AreTheSums()
     {
-        ulong one = await MakeAsync("one");
-        ulong two = await MakeAsync("two");
+        ulong one = await CreateAsync("one");
+        ulong two = await CreateAsync("two");
         Assert.That(await TotalsAsync(), Is.Empty);
-        await SetAsync(one, "scoutfs.totl.a.1.2.3", "10");
-        await SetAsync(two, "scoutfs.totl.b.1.0x2.03", "0x10");
-        await SetAsync(two, "scoutfs.totl.b.0.0.0", "1");
+        await SetXattrAsync(one, "scoutfs.totl.a.1.2.3", "10");
+        await SetXattrAsync(two, "scoutfs.totl.b.1.0x2.03", "0x10");
+        await SetXattrAsync(two, "scoutfs.totl.b.0.0.0", "1");
         Assert.That(await TotalsAsync(), Is.EqualTo(new[] { Total(0, 0, 0, 1, 1), Total(1, 2, 3, 26, 2) }));
-        await SetAsync(one, "scoutfs.totl.a.1.2.3", "4");
+        await SetXattrAsync(one, "scoutfs.totl.a.1.2.3", "4");
         Assert.That(await TotalsAsync(), Is.EqualTo(new[] { Total(0, 0, 0, 1, 1), Total(1, 2, 3, 20, 2) }));
-        await SetAsync(one, "scoutfs.totl.a.1.2.3", null);
+        await SetXattrAsync(one, "scoutfs.totl.a.1.2.3", null);
         Assert.That(await TotalsAsync(), Is.EqualTo(new[] { Total(0, 0, 0, 1, 1), Total(1, 2, 3, 16, 1) }));
-        Assert.That(await Fs.UnlinkAsync(Root, Name("two"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await UnlinkAsync("two");
+        await DrainAsync();
         Assert.That(await TotalsAsync(), Is.Empty);
     }
 
     [Test]
     public async Task Totals_WithinOneTransactionAndInPieces_AreComplete()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         for (int i = 0; i < 200; i++)
-            await SetAsync(ino, FormattableString.Invariant($"scoutfs.totl.x.{i / 50}.{i}.{ulong.MaxValue}"), "7");
-        await SetAsync(ino, FormattableString.Invariant($"scoutfs.totl.x.0.0.{ulong.MaxValue}"), null);
+            await SetXattrAsync(ino, FormattableString.Invariant($"scoutfs.totl.x.{i / 50}.{i}.{ulong.MaxValue}"), "7");
+        await SetXattrAsync(ino, FormattableString.Invariant($"scoutfs.totl.x.0.0.{ulong.MaxValue}"), null);
         var all = await TotalsAsync();
         Assert.That(all, Has.Count.EqualTo(199));
         Assert.That(all.All(static total => total is { Total: 7, Count: 1 }), Is.True);
@@ -79,7 +79,7 @@ internal sealed class TaggedXattrTests : ArchiveFixture
     [TestCase("scoutfs.other.a.1.2.3", "1")]
     public async Task Set_OfAMalformedNameOrValue_IsInvalidAndLeavesNothing(string name, string value)
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         Assert.That(
             await Fs.SetXattrAsync(ino, Name(name), Name(value), XattrMode.Any, None), Is.EqualTo(FsError.Invalid));
         Assert.That((await Fs.ListXattrsAsync(ino, None)).Names, Is.Empty);
@@ -90,12 +90,12 @@ internal sealed class TaggedXattrTests : ArchiveFixture
     [Test]
     public async Task Inject_ThereAndBack_LeavesTheXattrsSum()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var name = new TotalName(1, 2, 3);
-        await SetAsync(ino, "scoutfs.totl.a.1.2.3", "42");
+        await SetXattrAsync(ino, "scoutfs.totl.a.1.2.3", "42");
         Assert.That(await Fs.InjectTotalAsync(name, 128, 2, None), Is.EqualTo(FsError.None));
         Assert.That(await TotalsAsync(), Is.EqualTo(new[] { Total(1, 2, 3, 170, 3) }));
-        await SetAsync(ino, "scoutfs.totl.a.1.2.3", null);
+        await SetXattrAsync(ino, "scoutfs.totl.a.1.2.3", null);
         Assert.That(await TotalsAsync(), Is.EqualTo(new[] { Total(1, 2, 3, 128, 2) }));
         Assert.That(
             await Fs.InjectTotalAsync(name, unchecked(0UL - 128), unchecked(0UL - 2), None),
@@ -106,14 +106,14 @@ internal sealed class TaggedXattrTests : ArchiveFixture
     [Test]
     public async Task Index_ThroughSetRemoveDelete_HasWhatExists()
     {
-        ulong one = await MakeAsync("one");
-        ulong two = await MakeAsync("two");
-        await SetAsync(two, "scoutfs.indx.a.0.0", "");
-        await SetAsync(one, "scoutfs.indx.b.255.18446744073709551615", "");
-        await SetAsync(one, "scoutfs.indx.c.7.300", "");
-        await SetAsync(one, "scoutfs.indx.d.7.300", "");
-        await SetAsync(two, "scoutfs.indx.c.7.300", "");
-        await SetAsync(two, "scoutfs.indx.c.7.300", "");
+        ulong one = await CreateAsync("one");
+        ulong two = await CreateAsync("two");
+        await SetXattrAsync(two, "scoutfs.indx.a.0.0", "");
+        await SetXattrAsync(one, "scoutfs.indx.b.255.18446744073709551615", "");
+        await SetXattrAsync(one, "scoutfs.indx.c.7.300", "");
+        await SetXattrAsync(one, "scoutfs.indx.d.7.300", "");
+        await SetXattrAsync(two, "scoutfs.indx.c.7.300", "");
+        await SetXattrAsync(two, "scoutfs.indx.c.7.300", "");
         var all = new[]
         {
             new IndexedXattr(0, 0, two), new IndexedXattr(7, 300, one), new IndexedXattr(7, 300, two),
@@ -128,12 +128,12 @@ internal sealed class TaggedXattrTests : ArchiveFixture
             await Fs.ListXattrIndexAsync(all[1], all[0], entries, 10, None), Is.EqualTo(FsError.Invalid));
 
         // One of two names at a place.
-        await SetAsync(one, "scoutfs.indx.c.7.300", null);
+        await SetXattrAsync(one, "scoutfs.indx.c.7.300", null);
         Assert.That(await IndexAsync(IndexFirst, IndexLast), Is.EqualTo(all));
-        await SetAsync(one, "scoutfs.indx.d.7.300", null);
+        await SetXattrAsync(one, "scoutfs.indx.d.7.300", null);
         Assert.That(await IndexAsync(all[1], all[1]), Is.Empty);
-        Assert.That(await Fs.UnlinkAsync(Root, Name("two"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+        await UnlinkAsync("two");
+        await DrainAsync();
         Assert.That(await IndexAsync(IndexFirst, IndexLast), Is.EqualTo(all[3..]));
     }
 
@@ -144,11 +144,11 @@ internal sealed class TaggedXattrTests : ArchiveFixture
         var inos = new List<ulong>();
         for (int i = 0; i < 60; i++)
         {
-            ulong ino = await MakeAsync(FormattableString.Invariant($"f{i}"));
+            ulong ino = await CreateAsync(FormattableString.Invariant($"f{i}"));
             inos.Add(ino);
-            await SetAsync(ino, "scoutfs.srch.x", "1");
-            await SetAsync(ino, "scoutfs.srch.other", "1");
-            await SetAsync(ino, "scoutfs.srch.x", "2");
+            await SetXattrAsync(ino, "scoutfs.srch.x", "1");
+            await SetXattrAsync(ino, "scoutfs.srch.other", "1");
+            await SetXattrAsync(ino, "scoutfs.srch.x", "2");
             if (i % 20 == 0)
                 await SyncAsync();
         }
@@ -158,9 +158,9 @@ internal sealed class TaggedXattrTests : ArchiveFixture
         await SearchAsync(name, inos[5], inos[9], 1000, true, inos[5..10]);
         await SearchAsync(name, 0, ulong.MaxValue, 7, false, inos[..7]);
         for (int i = 0; i < 60; i += 2)
-            await SetAsync(inos[i], "scoutfs.srch.x", null);
-        Assert.That(await Fs.UnlinkAsync(Root, Name("f1"), false, None), Is.EqualTo(FsError.None));
-        Assert.That(await Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
+            await SetXattrAsync(inos[i], "scoutfs.srch.x", null);
+        await UnlinkAsync("f1");
+        await DrainAsync();
         await SyncAsync();
         var left = inos.Where((_, i) => i % 2 == 1 && i != 1).ToList();
         await SearchAsync(name, 0, ulong.MaxValue, 1000, true, left);
@@ -179,13 +179,13 @@ internal sealed class TaggedXattrTests : ArchiveFixture
     [Test]
     public async Task HiddenList_InPieces_HasHiddenXattrsAlone()
     {
-        ulong ino = await MakeAsync("f");
+        ulong ino = await CreateAsync("f");
         var expected = new SortedSet<string>(StringComparer.Ordinal);
         for (int i = 0; i < 30; i++)
         {
             string name = i.ToString(CultureInfo.InvariantCulture).PadLeft(3, 'x');
-            await SetAsync(ino, "user." + name, "1");
-            await SetAsync(ino, "scoutfs.hide." + name, "1");
+            await SetXattrAsync(ino, "user." + name, "1");
+            await SetXattrAsync(ino, "scoutfs.hide." + name, "1");
             _ = expected.Add("scoutfs.hide." + name);
         }
 
