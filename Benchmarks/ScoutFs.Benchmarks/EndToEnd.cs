@@ -10,6 +10,7 @@ using ScoutFs.Testing;
 using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
+using static ScoutFs.Benchmarks.Figures;
 
 namespace ScoutFs.Benchmarks;
 
@@ -153,8 +154,9 @@ internal static class EndToEnd
     private static async Task GenerateAsync(
         string meta, string data, ulong directories, ulong files, ulong blocksPerFile, bool fill)
     {
-        await using var metaDevice = Create(meta, GeneratedVolume.MetaBytes(directories, files));
-        await using var dataDevice = Create(data, GeneratedVolume.DataBytes(directories, files, blocksPerFile));
+        await using var metaDevice = ImageVolume.CreateDevice(meta, GeneratedVolume.MetaBytes(directories, files));
+        await using var dataDevice = ImageVolume.CreateDevice(
+            data, GeneratedVolume.DataBytes(directories, files, blocksPerFile));
         if (fill)
             await FillAsync(dataDevice);
         await GeneratedVolume.BuildAsync(metaDevice, dataDevice, directories, files, blocksPerFile);
@@ -211,13 +213,6 @@ internal static class EndToEnd
         return watch.Elapsed.TotalSeconds;
     }
 
-    private static RawBlockDevice Create(string path, long sizeBytes)
-    {
-        var options = DeviceOpenOptions.ForWriting with { CreateSizeBytes = sizeBytes };
-        var opened = BlockDevices.Open(path, options);
-        return opened.Device ?? throw new IOException(opened.Message);
-    }
-
     private static async Task<(double Wall, double User)> RunProgramAsync(string program, params string[] arguments)
     {
         double before = UserSecondsOfChildren();
@@ -246,17 +241,12 @@ internal static class EndToEnd
         return long.Parse(fields[FieldAfterName], CultureInfo.InvariantCulture) / TicksPerSecond;
     }
 
-    private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
-
     private static void PrintRates(string what, string unit, double amount, double[] seconds)
     {
         double lowest = amount / seconds.Max();
         double highest = amount / seconds.Min();
         Print($"{what}: {amount / Median(seconds):G4} ({lowest:G4} .. {highest:G4}) {unit}");
     }
-
-    private static void Print(FormattableString line) =>
-        Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 
     private static string FindRoot()
     {

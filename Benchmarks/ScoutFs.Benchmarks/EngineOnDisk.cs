@@ -9,6 +9,7 @@ using ScoutFs.Devices;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
+using static ScoutFs.Benchmarks.Figures;
 
 namespace ScoutFs.Benchmarks;
 
@@ -154,9 +155,4 @@ internal static class EngineOnDisk
         CultureInfo.InvariantCulture,
         $"{FileBytes / 1e6 / Median(seconds):f0} MB/s ({FileBytes / 1e6 / seconds.Max():f0} .. "
         + $"{FileBytes / 1e6 / seconds.Min():f0})");
-
-    private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
-
-    private static void Print(FormattableString line) =>
-        Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 }

@@ -33,10 +33,17 @@ internal sealed class ImageVolume : IAsyncDisposable
     public static async Task<ImageVolume> CreateAsync(string parent, long metaBytes, long dataBytes)
     {
         string directory = Directory.CreateDirectory(Path.Combine(parent, "scoutfs-benchmark")).FullName;
-        var meta = Create(Path.Combine(directory, "meta.img"), metaBytes);
-        var data = Create(Path.Combine(directory, "data.img"), dataBytes);
+        var meta = CreateDevice(Path.Combine(directory, "meta.img"), metaBytes);
+        var data = CreateDevice(Path.Combine(directory, "data.img"), dataBytes);
         await TestNode.FormatAsync(meta, data);
         return new ImageVolume(directory, meta, data, await TestNode.StartAsync(meta, data, 1, new MountOptions()));
+    }
+
+    /// <summary>Creates an image file and opens it.</summary>
+    public static RawBlockDevice CreateDevice(string path, long sizeBytes)
+    {
+        var opened = BlockDevices.Open(path, DeviceOpenOptions.ForWriting with { CreateSizeBytes = sizeBytes });
+        return opened.Device ?? throw new IOException(opened.Message);
     }
 
     /// <inheritdoc/>
@@ -46,11 +53,5 @@ internal sealed class ImageVolume : IAsyncDisposable
         await Meta.DisposeAsync();
         await Data.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
-    }
-
-    private static RawBlockDevice Create(string path, long sizeBytes)
-    {
-        var opened = BlockDevices.Open(path, DeviceOpenOptions.ForWriting with { CreateSizeBytes = sizeBytes });
-        return opened.Device ?? throw new IOException(opened.Message);
     }
 }
