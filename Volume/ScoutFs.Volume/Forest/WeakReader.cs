@@ -15,7 +15,8 @@ namespace ScoutFs.Volume.Forest;
 /// </remarks>
 public sealed class WeakReader : IDisposable
 {
-    private const int StaleAttempts = 4;
+    // A read may meet a write under way.
+    private const int TornAttempts = 4;
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(5);
 
     private readonly IBlockDevice _meta;
@@ -78,7 +79,7 @@ public sealed class WeakReader : IDisposable
     }
 
     /// <summary>Reads the super block as it is now.</summary>
-    /// <returns>None and the super block; Stale when it was torn by a write; Io, Cancelled.</returns>
+    /// <returns>None and the super block; Corrupt, Io, Cancelled.</returns>
     public async ValueTask<(FsError Error, SuperBlock Super)> ReadSuperAsync(CancellationToken cancellationToken)
     {
         if (await EnterAsync(cancellationToken) != FsError.None)
@@ -117,8 +118,8 @@ public sealed class WeakReader : IDisposable
         ItemKey first, ItemKey last, Func<ForestCursor, bool> take, CancellationToken cancellationToken)
     {
         var at = first;
-        (BlockRef Fs, BlockRef Logs) failed = default;
-        for (int attempt = 1; ; attempt++)
+        var stale = default(StaleCheck);
+        while (true)
         {
             var error = await LoadRootsAsync(cancellationToken);
             if (error == FsError.None)
@@ -130,7 +131,6 @@ public sealed class WeakReader : IDisposable
                     at = cursor.Key.Next();
                     if (!take(cursor) || at > last)
                         return FsError.None;
-                    attempt = 1;
                     status = await cursor.MoveNextAsync(cancellationToken);
                 }
 
@@ -142,13 +142,8 @@ public sealed class WeakReader : IDisposable
             _roots = null;
             if (error != FsError.Stale)
                 return error;
-
-            // Rewritten under us, or damaged: the same roots several times decide (engine §1.1).
-            if (!_refs.Fs.SameAs(failed.Fs) || !_refs.Logs.SameAs(failed.Logs))
-                attempt = 1;
-            else if (attempt >= StaleAttempts)
+            if (stale.IsDamage(_refs.Fs, _refs.Logs))
                 return FsError.Corrupt;
-            failed = _refs;
         }
     }
 
@@ -172,16 +167,18 @@ public sealed class WeakReader : IDisposable
         var block = _pool.TryRent()!;
         try
         {
-            var error = await SmallBlocks.ReadAsync(
-                _meta, FormatConstants.SuperBlkno, block.Memory, cancellationToken);
-            if (error != FsError.None)
-                return (error, default);
-            var bytes = block.GetSpan()[..FormatConstants.SmallBlockBytes];
+            for (int attempt = 0; attempt < TornAttempts; attempt++)
+            {
+                var error = await SmallBlocks.ReadAsync(
+                    _meta, FormatConstants.SuperBlkno, block.Memory, cancellationToken);
+                if (error != FsError.None)
+                    return (error, default);
+                var bytes = block.GetSpan()[..FormatConstants.SmallBlockBytes];
+                if (!SmallBlocks.Verify(bytes, BlockMagic.Super, FormatConstants.SuperBlkno, _cache.Fsid).IsFound)
+                    return (FsError.None, Disk.Ref<SuperBlock>(bytes));
+            }
 
-            // Torn by a write under way: read again.
-            return SmallBlocks.Verify(bytes, BlockMagic.Super, FormatConstants.SuperBlkno, _cache.Fsid).IsFound
-                ? (FsError.Stale, default)
-                : (FsError.None, Disk.Ref<SuperBlock>(bytes));
+            return (FsError.Corrupt, default);
         }
         finally
         {

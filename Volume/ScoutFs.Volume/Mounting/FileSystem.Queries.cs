@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
+using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Forest;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Inodes;
@@ -78,15 +79,8 @@ public sealed partial class FileSystem
     /// <summary>Finds the first entry of a directory's back references: its parent and its name
     /// (engine §6.9).</summary>
     /// <returns>None; NotFound for the root and for what has no name; Corrupt, Io.</returns>
-    public async ValueTask<(FsError Error, InodeLink Link)> GetParentAsync(
-        ulong ino, CancellationToken cancellationToken)
-    {
-        var links = new List<InodeLink>(1);
-        var (error, _) = await ListLinksAsync(ino, 0, 0, links, 1, cancellationToken);
-        if (error == FsError.None && links.Count == 0)
-            error = FsError.NotFound;
-        return (error, error == FsError.None ? links[0] : default);
-    }
+    public ValueTask<(FsError Error, InodeLink Link)> GetParentAsync(
+        ulong ino, CancellationToken cancellationToken) => FindLinkAsync(ino, 0, 0, cancellationToken);
 
     /// <summary>Finds a path of an inode: its first entry from a place on, and the way there
     /// (archive §9.4).</summary>
@@ -103,15 +97,11 @@ public sealed partial class FileSystem
     public async ValueTask<(FsError Error, InodeLink Link, byte[] Path)> FindPathAsync(
         ulong ino, ulong directory, ulong pos, int maxBytes, CancellationToken cancellationToken)
     {
-        var links = new List<InodeLink>(1);
         for (int attempt = 0; attempt < PathAttempts; attempt++)
         {
-            var (error, _) = await ListLinksAsync(ino, directory, pos, links, 1, cancellationToken);
-            if (error == FsError.None && links.Count == 0)
-                error = FsError.NotFound;
+            var (error, link) = await FindLinkAsync(ino, directory, pos, cancellationToken);
             if (error != FsError.None)
                 return (error, default, []);
-            var link = links[0];
             (error, byte[] path) = await BuildPathAsync(link, maxBytes, cancellationToken);
             if (error != FsError.NotFound)
                 return (error, link, path);
@@ -134,6 +124,16 @@ public sealed partial class FileSystem
         return error;
     }
 
+    private async ValueTask<(FsError Error, InodeLink Link)> FindLinkAsync(
+        ulong ino, ulong directory, ulong pos, CancellationToken cancellationToken)
+    {
+        var links = new List<InodeLink>(1);
+        var (error, _) = await ListLinksAsync(ino, directory, pos, links, 1, cancellationToken);
+        if (error == FsError.None && links.Count == 0)
+            error = FsError.NotFound;
+        return (error, error == FsError.None ? links[0] : default);
+    }
+
     private static ItemKey KeyOf(InodeIndex index, IndexedInode place) => index == InodeIndex.MetaSeq
         ? Keys.MetaSeqIndex(place.Seq, place.Ino)
         : Keys.DataSeqIndex(place.Seq, place.Ino);
@@ -143,7 +143,7 @@ public sealed partial class FileSystem
         ItemKey at, ItemKey last, List<IndexedInode> entries, int limit, CancellationToken cancellationToken)
     {
         ForestRoots? roots = null;
-        WireRoots? failed = null;
+        var stale = default(StaleCheck);
         while (entries.Count < limit && at <= last)
         {
             if (roots is null)
@@ -156,14 +156,9 @@ public sealed partial class FileSystem
                 if (rootsError is not (FsError.None or FsError.Stale))
                     return rootsError;
 
-                // Rewritten under us, or damaged: the same roots twice decide (engine §1.1).
-                if (failed is { } before && before.FsRoot.Ref.SameAs(wire.FsRoot.Ref)
-                    && before.LogsRoot.Ref.SameAs(wire.LogsRoot.Ref))
-                {
+                // Loaded again only when the last ones were stale.
+                if (stale.IsDamage(wire.FsRoot.Ref, wire.LogsRoot.Ref))
                     return FsError.Corrupt;
-                }
-
-                failed = wire;
                 if (roots is null)
                     continue;
             }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
+using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
@@ -40,7 +41,7 @@ public sealed partial class FileSystem
         var (error, committed) = await GetCommittedSeqAsync(cancellationToken);
         if (error != FsError.None)
             return (error, default);
-        (error, var super) = await ReadSuperAsync(cancellationToken);
+        (error, var super) = await _mount.Weak.ReadSuperAsync(cancellationToken);
         if (error != FsError.None)
             return (error, default);
         ulong rid;
@@ -57,19 +58,17 @@ public sealed partial class FileSystem
     public async ValueTask<FsError> ListAllocatorsAsync(
         List<AllocatorDetail> details, CancellationToken cancellationToken)
     {
-        ulong failed = 0;
+        var stale = default(StaleCheck);
         while (true)
         {
-            var (error, super) = await ReadSuperAsync(cancellationToken);
+            var (error, super) = await _mount.Weak.ReadSuperAsync(cancellationToken);
             if (error == FsError.None)
                 error = await AllocatorDetails.ReadAsync(_mount.Cache, super, details, cancellationToken);
             if (error != FsError.Stale)
                 return error;
 
-            // Rewritten under us, or damaged: the same state twice decides (engine §1.1).
-            if (super.Header.Seq == failed)
+            if (stale.IsDamage(super.LogsRoot.Ref, super.SrchRoot.Ref))
                 return FsError.Corrupt;
-            failed = super.Header.Seq;
         }
     }
 
@@ -107,19 +106,5 @@ public sealed partial class FileSystem
         var (error, done) = await _runner.RunAsync(
             new OpenByHandleOperation(ino, _mount.OpenInodes), cancellationToken);
         return (error, done.Item);
-    }
-
-    // One that was torn by a write under way is read again.
-    private async ValueTask<(FsError Error, SuperBlock Super)> ReadSuperAsync(CancellationToken cancellationToken)
-    {
-        const int attempts = 4;
-        for (int attempt = 1; ; attempt++)
-        {
-            var (error, super) = await _mount.Weak.ReadSuperAsync(cancellationToken);
-            if (error != FsError.Stale)
-                return (error, super);
-            if (attempt == attempts)
-                return (FsError.Corrupt, default);
-        }
     }
 }

@@ -68,7 +68,7 @@ public sealed class SrchQuery
             return (FsError.None, true);
         var start = new SrchEntry(hash, firstIno, 0);
         var last = new SrchEntry(hash, lastIno, ulong.MaxValue);
-        WireRoots? failed = null;
+        var stale = default(StaleCheck);
         while (true)
         {
             var (error, roots) = await _rootsSource(cancellationToken);
@@ -79,9 +79,8 @@ public sealed class SrchQuery
             error = await CollectAsync(roots, cancellationToken);
             if (error == FsError.Stale)
             {
-                if (failed is { } before && IsSame(roots, before))
+                if (stale.IsDamage(roots.SrchRoot.Ref, roots.LogsRoot.Ref))
                     return (FsError.Io, false);
-                failed = roots;
                 continue;
             }
 
@@ -104,10 +103,6 @@ public sealed class SrchQuery
             return (FsError.None, !_isEndLowered);
         }
     }
-
-    private static bool IsSame(in WireRoots left, in WireRoots right) =>
-        left.SrchRoot.Ref.SameAs(right.SrchRoot.Ref)
-        && left.LogsRoot.Ref.SameAs(right.LogsRoot.Ref);
 
     private static SrchEntry Next(in SrchEntry entry) => entry.Id == ulong.MaxValue
         ? new SrchEntry(entry.Hash, entry.Ino + 1, 0)

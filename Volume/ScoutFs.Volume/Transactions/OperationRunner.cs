@@ -146,8 +146,7 @@ public sealed class OperationRunner
     private async ValueTask<FsError> FillWithAsync(
         LeafReader reader, ItemBatch batch, ClusterLock clusterLock, ItemKey key, CancellationToken cancellationToken)
     {
-        var failedRoots = default(WireRoots);
-        bool hasFailed = false;
+        var stale = default(StaleCheck);
         while (true)
         {
             ulong commitStamp;
@@ -160,15 +159,8 @@ public sealed class OperationRunner
                 roots, clusterLock.Range, key, batch, cancellationToken);
             if (error == FsError.Stale)
             {
-                // Rewritten under us, or damaged: the same roots twice decide (engine §1.1).
-                if (hasFailed && roots.FsRoot.Ref.SameAs(failedRoots.FsRoot.Ref)
-                    && roots.LogsRoot.Ref.SameAs(failedRoots.LogsRoot.Ref))
-                {
+                if (stale.IsDamage(roots.FsRoot.Ref, roots.LogsRoot.Ref))
                     return FsError.Corrupt;
-                }
-
-                hasFailed = true;
-                failedRoots = roots;
                 lock (Gate)
                     _hasRoots = false;
                 continue;
