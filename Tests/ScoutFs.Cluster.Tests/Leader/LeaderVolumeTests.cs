@@ -45,7 +45,8 @@ internal sealed class LeaderVolumeTests
         Assert.That(
             await world.Leader.SetVolumeOptionsAsync(Rid, options, CancellationToken.None),
             Is.EqualTo(FsError.Invalid));
-        Assert.That((await world.Leader.GetVolumeOptionsAsync(Rid, CancellationToken.None)).Options.SetBits.Value, Is.Zero);
+        var (_, left) = await world.Leader.GetVolumeOptionsAsync(Rid, CancellationToken.None);
+        Assert.That(left.SetBits.Value, Is.Zero);
     }
 
     [Test]

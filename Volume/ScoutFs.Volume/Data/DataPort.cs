@@ -43,6 +43,9 @@ public sealed class DataPort : IDisposable
     /// <summary>The need of an operation that met an interrupted truncation: to finish it.</summary>
     public IOperationNeed TruncateNeed(ulong ino) => new InterruptedTruncate(_runner, this, ino);
 
+    /// <summary>Blocks that so many bytes from the start of a file lie in.</summary>
+    public static ulong BlocksOf(ulong bytes) => (bytes / BlockBytes) + (bytes % BlockBytes == 0 ? 0UL : 1);
+
     /// <summary>Whether quota rules allow the file more data (archive §10.8). False: attempt again.</summary>
     /// <param name="context">The running operation.</param>
     /// <param name="inode">A loaded inode.</param>

@@ -113,7 +113,7 @@ public struct ReleaseOperation(
 
     // Somebody may have written, or grown the file, since the caller looked.
     private readonly bool MayDrop(in InodeItem item) => item.OnlineBlocks == 0UL
-        && fromBlock >= (item.Size.Value + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
+        && fromBlock >= DataPort.BlocksOf(item.Size);
 
     private readonly void Apply(OperationContext context, ref InodeHandle inode, ulong end)
     {

@@ -71,7 +71,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
         if (size > 0 && size != old && inode.Item.OfflineBlocks != 0UL)
         {
             if (!OfflineExtents.FindFirst(
-                context, inode, 0, (size + BlockBytes - 1) / BlockBytes, out ulong block))
+                context, inode, 0, DataPort.BlocksOf(size), out ulong block))
             {
                 return false;
             }
@@ -84,7 +84,7 @@ public struct TruncateOperation(ulong ino, ulong size, Timespec now, DataPort da
         }
 
         ulong tail = Math.Min(size, old);
-        ulong behind = (size + BlockBytes - 1) / BlockBytes;
+        ulong behind = DataPort.BlocksOf(size);
         if ((size != old && !data.TouchTail(context, inode, tail))
             || !FileExtents.Next(context, inode, behind, out bool hasMore, out _)
             || !InodeAccess.Prepare(context, inode, changesData: true))
@@ -168,7 +168,7 @@ public struct RemoveExtentsOperation(ulong ino, bool isDeleting, DataPort data) 
             return true;
         ulong from = isDeleting
             ? 0
-            : (inode.Item.Size.Value + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
+            : DataPort.BlocksOf(inode.Item.Size);
         ulong end = from;
         bool hasMore = true;
         for (int i = 0; i < BatchExtents && hasMore; i++)

@@ -73,6 +73,16 @@ public struct WriteOperation : IOperation
     /// <summary>The inode, changed.</summary>
     public InodeItem Item { get; private set; }
 
+    /// <summary>Checks whether a range can be staged (archive §9.6).</summary>
+    /// <returns>None; Invalid; Stale for another version.</returns>
+    public static FsError CheckStage(in InodeItem item, ulong offset, ulong end, ulong version)
+    {
+        bool isWhole = offset % BlockBytes == 0 && (end % BlockBytes == 0 || end == item.Size);
+        if (!InodeAccess.IsRegular(item) || end > item.Size || !isWhole)
+            return FsError.Invalid;
+        return item.DataVersion == version ? FsError.None : FsError.Stale;
+    }
+
     /// <inheritdoc/>
     public bool Attempt(OperationContext context)
     {
@@ -91,8 +101,7 @@ public struct WriteOperation : IOperation
         // The version is of the whole file: nothing of it may be in the archive alone (engine §8.5).
         if (inode.Item.OfflineBlocks != 0UL && _stagedVersion is null)
         {
-            ulong sizeBlocks = (inode.Item.Size.Value + BlockBytes - 1) / BlockBytes;
-            if (!OfflineExtents.FindFirst(context, inode, 0, sizeBlocks, out ulong block))
+            if (!OfflineExtents.FindFirst(context, inode, 0, DataPort.BlocksOf(inode.Item.Size), out ulong block))
                 return false;
             if (block != ulong.MaxValue)
             {
@@ -150,17 +159,10 @@ public struct WriteOperation : IOperation
 
     private readonly FsError Check(in InodeItem item)
     {
+        if (_stagedVersion is { } version)
+            return CheckStage(item, Offset, Offset + (ulong)_bytes.Length, version);
         if (InodeAccess.CheckRegular(item) is var error and not FsError.None)
             return error;
-        if (_stagedVersion is { } version)
-        {
-            ulong end = Offset + (ulong)_bytes.Length;
-            if (item.DataVersion != version)
-                return FsError.Stale;
-            bool isWhole = Offset % BlockBytes == 0 && (end % BlockBytes == 0 || end == item.Size);
-            return isWhole && end <= item.Size ? FsError.None : FsError.Invalid;
-        }
-
         if (InodeAccess.IsRetained(item))
             return FsError.NotPermitted;
         return Offset > long.MaxValue - (ulong)_bytes.Length ? FsError.FileTooLarge : FsError.None;

@@ -39,9 +39,8 @@ public sealed partial class FileSystem
         ulong size = inode.Size;
         if (error != FsError.None || inode.OnlineBlocks != 0UL || size == 0)
             return error;
-        ulong pastEnd = (size + FormatConstants.SmallBlockBytes - 1) / FormatConstants.SmallBlockBytes;
         (error, _) = await ChangeOfflineAsync(
-            OfflineChange.DropPastEnd, ino, pastEnd, ulong.MaxValue, dataVersion, cancellationToken);
+            OfflineChange.DropPastEnd, ino, DataPort.BlocksOf(size), ulong.MaxValue, dataVersion, cancellationToken);
         return error;
     }
 
@@ -107,26 +106,17 @@ public sealed partial class FileSystem
         if (bytes.IsEmpty)
             return (FsError.None, 0);
 
-        // Of the whole range; the pieces are checked once more.
-        var (error, inode) = await GetAttributesAsync(ino, cancellationToken);
-        if (error == FsError.None)
-            error = CheckStage(inode, offset + (ulong)bytes.Length, dataVersion);
-        if (error != FsError.None)
-            return (error, 0);
-        int staged = 0;
-        while (staged < bytes.Length)
+        // Each piece is checked where it is written; the whole range before the first.
+        if (bytes.Length > WriteOperation.MaxBytes)
         {
-            var piece = bytes.Slice(staged, Math.Min(WriteOperation.MaxBytes, bytes.Length - staged));
-            (error, _) = await _runner.RunAsync(
-                new WriteOperation(
-                    ino, offset + (ulong)staged, piece, false, false, Now, _mount.Data, dataVersion),
-                cancellationToken);
+            var (error, inode) = await GetAttributesAsync(ino, cancellationToken);
+            if (error == FsError.None)
+                error = WriteOperation.CheckStage(inode, offset, offset + (ulong)bytes.Length, dataVersion);
             if (error != FsError.None)
-                return staged > 0 ? (FsError.None, staged) : (error, 0);
-            staged += piece.Length;
+                return (error, 0);
         }
 
-        return (FsError.None, staged);
+        return await WritePiecesAsync(ino, offset, bytes, false, false, dataVersion, cancellationToken);
     }
 
     /// <summary>Reads archive attributes by their names in a mask (archive §9.7).</summary>
@@ -225,14 +215,6 @@ public sealed partial class FileSystem
             bool isRegular = InodeAccess.TryParse(value, out var item) && InodeAccess.IsRegular(item);
             return (isRegular ? FsError.None : FsError.Invalid, 0);
         }
-    }
-
-    private static FsError CheckStage(in InodeItem inode, ulong end, ulong dataVersion)
-    {
-        bool isWhole = end % FormatConstants.SmallBlockBytes == 0 || end == inode.Size;
-        if (!InodeAccess.IsRegular(inode) || end > inode.Size || !isWhole)
-            return FsError.Invalid;
-        return inode.DataVersion == dataVersion ? FsError.None : FsError.Stale;
     }
 
     private static bool Wraps(ulong offset, ulong length) => length - 1 > ulong.MaxValue - offset;

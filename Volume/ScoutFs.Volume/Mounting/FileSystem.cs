@@ -173,29 +173,14 @@ public sealed partial class FileSystem : IDisposable
     /// <param name="clearsSetId">Whether set-id bits go.</param>
     /// <param name="cancellationToken">Ends a wait; what was written stays.</param>
     /// <returns>Bytes written with None; else the error, and nothing of the last megabyte was written.</returns>
-    public async ValueTask<(FsError Error, int Written)> WriteAsync(
+    public ValueTask<(FsError Error, int Written)> WriteAsync(
         ulong ino,
         ulong offset,
         ReadOnlyMemory<byte> bytes,
         bool isAppend,
         bool clearsSetId,
-        CancellationToken cancellationToken)
-    {
-        int written = 0;
-        while (written < bytes.Length)
-        {
-            var piece = bytes.Slice(written, Math.Min(WriteOperation.MaxBytes, bytes.Length - written));
-            var (error, done) = await _runner.RunAsync(
-                new WriteOperation(
-                    ino, offset + (ulong)written, piece, isAppend, clearsSetId, Now, _mount.Data),
-                cancellationToken);
-            if (error != FsError.None)
-                return written > 0 ? (FsError.None, written) : (error, 0);
-            written += piece.Length;
-        }
-
-        return (FsError.None, written);
-    }
+        CancellationToken cancellationToken) =>
+        WritePiecesAsync(ino, offset, bytes, isAppend, clearsSetId, null, cancellationToken);
 
     /// <summary>Reads from a file; waits for staging where contents are offline.</summary>
     /// <returns>Bytes read with None, less than asked for at the end of the file; else the error.</returns>
@@ -303,6 +288,32 @@ public sealed partial class FileSystem : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _bounce.Dispose();
+
+    // As much at a time as a transaction takes; staged when a version is given.
+    private async ValueTask<(FsError Error, int Written)> WritePiecesAsync(
+        ulong ino,
+        ulong offset,
+        ReadOnlyMemory<byte> bytes,
+        bool isAppend,
+        bool clearsSetId,
+        ulong? stagedVersion,
+        CancellationToken cancellationToken)
+    {
+        int written = 0;
+        while (written < bytes.Length)
+        {
+            var piece = bytes.Slice(written, Math.Min(WriteOperation.MaxBytes, bytes.Length - written));
+            var (error, _) = await _runner.RunAsync(
+                new WriteOperation(
+                    ino, offset + (ulong)written, piece, isAppend, clearsSetId, Now, _mount.Data, stagedVersion),
+                cancellationToken);
+            if (error != FsError.None)
+                return written > 0 ? (FsError.None, written) : (error, 0);
+            written += piece.Length;
+        }
+
+        return (FsError.None, written);
+    }
 
     // Whole blocks are read into aligned memory and copied from there.
     private async ValueTask<FsError> ReadDeviceAsync(

@@ -12,8 +12,8 @@ namespace ScoutFs.Volume.Transactions;
 /// </remarks>
 public interface IOperation
 {
-    /// <summary>How the operation ended; after an attempt that returned true. What waits end with, and NoSpace where the
-    /// transaction cannot be held, come from whoever runs it.</summary>
+    /// <summary>How the operation ended; after an attempt that returned true. What waits end with, and NoSpace where
+    /// the transaction cannot be held, come from whoever runs it.</summary>
     FsError Error { get; }
 
     /// <summary>Tries the operation; false when the context's need must be met first.</summary>

@@ -137,7 +137,8 @@ public sealed class OperationContext
         return false;
     }
 
-    /// <summary>Joins the open transaction; the last thing before changes. False: return false from the attempt.</summary>
+    /// <summary>Joins the open transaction; the last thing before changes. False: return false from the
+    /// attempt.</summary>
     /// <param name="isAllocating">The changes take space: the operation ends with NoSpace when the volume is low on it
     /// (engine §3.5).</param>
     public bool Hold(bool isAllocating)
