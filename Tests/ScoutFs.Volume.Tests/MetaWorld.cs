@@ -103,32 +103,8 @@ internal sealed class MetaWorld : IBlockAllocator, IDisposable
         return items;
     }
 
-    /// <summary>Blocks of a committed tree.</summary>
-    public async Task CollectTreeAsync(BlockRef blockRef, int level, ICollection<ulong> blocks)
-    {
-        if (level < 0)
-            return;
-        blocks.Add(blockRef.Blkno);
-        var block = await ReadAsync(blockRef, BlockMagic.Btree);
-        Assert.That(BtreeShape.Verify(block), Is.EqualTo(default(Corruption)));
-        if (level == 0)
-            return;
-        foreach (var child in Children(block))
-            await CollectTreeAsync(child, level - 1, blocks);
-    }
-
-    /// <summary>Blocks of a committed srch file.</summary>
-    public async Task CollectSrchAsync(BlockRef blockRef, int level, ICollection<ulong> blocks)
-    {
-        if (level < 0 || blockRef.IsNone)
-            return;
-        blocks.Add(blockRef.Blkno);
-        var block = await ReadAsync(blockRef, level == 0 ? BlockMagic.SrchLeaf : BlockMagic.SrchParent);
-        if (level == 0)
-            return;
-        for (int i = 0; i < FormatConstants.SrchParentRefs; i++)
-            await CollectSrchAsync(Disk.Ref<BlockRef>(block, 32 + (16 * i)), level - 1, blocks);
-    }
+    /// <summary>Collects blocks of what is committed.</summary>
+    public BlockPlaces NewPlaces() => new(Device, Fsid);
 
     /// <summary>Makes a committed list of free blocks, one block long; they count as in use.</summary>
     public async Task<AllocListHead> MakeListAsync(int count)
@@ -150,31 +126,15 @@ internal sealed class MetaWorld : IBlockAllocator, IDisposable
     /// <summary>Takes a list back: its entries and blocks are free.</summary>
     public async Task FreeListAsync(AllocListHead head)
     {
-        ulong total = 0;
-        for (var blockRef = head.Ref; !blockRef.IsNone;)
-        {
-            var block = await ReadAsync(blockRef, BlockMagic.AllocList);
-            var list = Disk.Ref<AllocListBlock>(block);
-            for (uint i = 0; i < list.Nr; i++)
-                Free(ListAllocator.Entries(block)[(int)(list.Start + i)]);
-            total += list.Nr;
-            Free(blockRef.Blkno);
-            blockRef = list.Next;
-        }
-
-        Assert.That(head.TotalNr.Value, Is.EqualTo(total));
+        var places = NewPlaces();
+        await places.AddListAsync(head);
+        foreach (ulong blkno in places.Places)
+            Free(blkno);
         await CommitAsync();
     }
 
     /// <summary>Reads a block past the cache and checks its header.</summary>
-    public async Task<byte[]> ReadAsync(BlockRef blockRef, BlockMagic magic)
-    {
-        var block = new byte[FormatConstants.LargeBlockBytes];
-        _ = await Device.ReadAsync(
-            (long)(blockRef.Blkno * FormatConstants.LargeBlockBytes), block, CancellationToken.None);
-        Assert.That(BlockCache.VerifyHeader(block, blockRef, magic, Fsid), Is.EqualTo(default(Corruption)));
-        return block;
-    }
+    public Task<byte[]> ReadAsync(BlockRef blockRef, BlockMagic magic) => NewPlaces().ReadAsync(blockRef, magic);
 
     public void Dispose()
     {
@@ -182,15 +142,6 @@ internal sealed class MetaWorld : IBlockAllocator, IDisposable
         Writer.Dispose();
         Assert.That(Cache.LeasesOut, Is.Zero);
         Cache.Dispose();
-    }
-
-    private static List<BlockRef> Children(byte[] bytes)
-    {
-        var block = new BtreeBlock(bytes);
-        var children = new List<BlockRef>();
-        for (int offset = block.First(); offset != 0; offset = block.Next(offset))
-            children.Add(Disk.Ref<BlockRef>(block.Value(block.Item(offset))));
-        return children;
     }
 }
 

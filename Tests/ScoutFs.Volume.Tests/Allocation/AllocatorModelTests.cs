@@ -5,7 +5,6 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Volume.Allocation;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
@@ -15,7 +14,6 @@ namespace ScoutFs.Volume.Tests.Allocation;
 /// <summary>List and extent allocators over many transactions: no block is lost, none is used twice.</summary>
 public sealed class AllocatorModelTests
 {
-    private const ulong Fsid = 31;
     private const int MetaBlocks = 20_000;
 
     [Test]
@@ -31,31 +29,21 @@ public sealed class AllocatorModelTests
     {
         private const int PoolBlocks = 4000;
 
-        private readonly MemoryBlockDevice _device =
-            new("meta", (long)MetaBlocks * FormatConstants.LargeBlockBytes);
-
         private readonly Prng _prng;
-        private readonly BlockCache _cache;
-        private readonly BlockWriter _writer;
+        private readonly ListWorld _lists;
         private readonly HashSet<ulong> _free = [];
-        private AllocListHead _avail;
-        private AllocListHead _freed;
         private AllocRoot _root;
 
         public World(ulong seed)
         {
             _prng = new Prng(seed);
-            _cache = new BlockCache(_device, 64, Fsid, MetaBlocks, BtreeShape.Verify);
-            _writer = new BlockWriter(_device, 2000, Fsid, _prng.Fork("blocks"));
-            _avail = BlockPlaces.WriteFirstList(_device, Fsid, PoolBlocks);
+            _lists = new ListWorld(MetaBlocks, PoolBlocks, _prng.Fork("blocks"));
         }
 
         public async Task RunTransactionAsync(int changes)
         {
-            var (error, allocator, _) = await ListAllocator.OpenAsync(
-                _cache, _writer, _avail, _freed, CancellationToken.None);
-            Assert.That(error, Is.EqualTo(FsError.None));
-            using (var extents = new ExtentAllocator(_cache, _writer, allocator!))
+            var allocator = await _lists.OpenAsync();
+            using (var extents = new ExtentAllocator(_lists.Cache, _lists.Writer, allocator))
             {
                 for (int i = 0; i < changes; i++)
                 {
@@ -66,16 +54,14 @@ public sealed class AllocatorModelTests
                 }
             }
 
-            Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-            _writer.Forget();
-            _avail = allocator!.Avail;
-            _freed = allocator.Freed;
+            await _lists.WriteAsync(allocator);
+            _lists.Writer.Forget();
             await CheckListsAsync();
         }
 
         public async Task CheckAsync()
         {
-            using var cursor = new BtreeCursor(_cache);
+            using var cursor = new BtreeCursor(_lists.Cache);
             cursor.SetRoot(_root.Root);
             var bySize = new HashSet<FreeExtent>();
             var byLocation = new List<FreeExtent>();
@@ -97,11 +83,7 @@ public sealed class AllocatorModelTests
                 Assert.That(byLocation[i].Start, Is.GreaterThan(byLocation[i - 1].End), "neighbours are merged");
         }
 
-        public void Dispose()
-        {
-            _writer.Dispose();
-            _cache.Dispose();
-        }
+        public void Dispose() => _lists.Dispose();
 
         private async Task InsertAsync(ExtentAllocator extents)
         {
@@ -128,9 +110,9 @@ public sealed class AllocatorModelTests
         // Every block of the pool is in exactly one place: a list's entry, a list block or the tree.
         private async Task CheckListsAsync()
         {
-            var places = new BlockPlaces(_device, Fsid);
-            await places.AddListAsync(_avail);
-            await places.AddListAsync(_freed);
+            var places = _lists.NewPlaces();
+            await places.AddListAsync(_lists.Avail);
+            await places.AddListAsync(_lists.Freed);
             await places.AddTreeAsync(_root.Root);
             places.AssertEachOnce(PoolBlocks + 1);
         }

@@ -4,7 +4,6 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Volume.Allocation;
-using ScoutFs.Volume.Blocks;
 using ScoutFs.Volume.Btrees;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Primitives;
@@ -16,7 +15,6 @@ namespace ScoutFs.Volume.Tests.Allocation;
 /// </summary>
 public sealed class ListTransferModelTests
 {
-    private const ulong Fsid = 53;
     private const int MetaBlocks = 60_000;
 
     [Test]
@@ -33,15 +31,9 @@ public sealed class ListTransferModelTests
         private const int Lists = 3;
         private const int PoolBlocks = 8000;
 
-        private readonly MemoryBlockDevice _device =
-            new("meta", (long)MetaBlocks * FormatConstants.LargeBlockBytes);
-
         private readonly Prng _prng;
-        private readonly BlockCache _cache;
-        private readonly BlockWriter _writer;
+        private readonly ListWorld _pool;
         private readonly AllocListHead[] _lists = new AllocListHead[Lists];
-        private AllocListHead _avail;
-        private AllocListHead _freed;
         private AllocListHead _idleAvail;
         private AllocListHead _idleFreed;
         private AllocRoot _root;
@@ -50,32 +42,27 @@ public sealed class ListTransferModelTests
         public World(ulong seed)
         {
             _prng = new Prng(seed);
-            _cache = new BlockCache(_device, 64, Fsid, MetaBlocks, BtreeShape.Verify);
-            _writer = new BlockWriter(_device, 2000, Fsid, _prng.Fork("blocks"));
-            _avail = BlockPlaces.WriteFirstList(_device, Fsid, PoolBlocks);
+            _pool = new ListWorld(MetaBlocks, PoolBlocks, _prng.Fork("blocks"));
             _countBlocks = PoolBlocks + 1;
         }
 
         public async Task RunTransactionAsync()
         {
-            var (error, allocator, fault) = await ListAllocator.OpenAsync(
-                _cache, _writer, _avail, _freed, CancellationToken.None);
-            Assert.That(error, Is.EqualTo(FsError.None), $"{fault}");
-            using (var extents = new ExtentAllocator(_cache, _writer, allocator!))
+            var allocator = await _pool.OpenAsync();
+            using (var extents = new ExtentAllocator(_pool.Cache, _pool.Writer, allocator))
             {
-                var transfer = new ListTransfer(_cache, _writer, allocator!, extents);
+                var transfer = new ListTransfer(_pool.Cache, _pool.Writer, allocator, extents);
                 if (_countBlocks < 40_000)
                     await AddExtentAsync(extents);
                 for (int i = 0; i < 6; i++)
                     await MoveAsync(transfer);
-                await RefillPoolAsync(allocator!, transfer);
+                await RefillPoolAsync(allocator, transfer);
             }
 
-            Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-            _writer.MoveTo(_cache);
+            await _pool.WriteAsync(allocator);
+            _pool.Writer.MoveTo(_pool.Cache);
             if (_prng.NextInt32(4) == 0)
-                _cache.DropClean();
-            (_avail, _freed) = (allocator!.Avail, allocator.Freed);
+                _pool.Cache.DropClean();
             RotatePool();
             await CheckPlacesAsync();
         }
@@ -84,19 +71,17 @@ public sealed class ListTransferModelTests
         {
             for (int i = 0; i < 60 && _lists.Any(list => !list.Ref.IsNone); i++)
             {
-                var (_, allocator, _) = await ListAllocator.OpenAsync(
-                    _cache, _writer, _avail, _freed, CancellationToken.None);
-                using (var extents = new ExtentAllocator(_cache, _writer, allocator!))
+                var allocator = await _pool.OpenAsync();
+                using (var extents = new ExtentAllocator(_pool.Cache, _pool.Writer, allocator))
                 {
-                    var transfer = new ListTransfer(_cache, _writer, allocator!, extents);
+                    var transfer = new ListTransfer(_pool.Cache, _pool.Writer, allocator, extents);
                     for (int list = 0; list < Lists; list++)
                         await DrainAsync(transfer, list, budgetBlocks: 300);
-                    await RefillPoolAsync(allocator!, transfer);
+                    await RefillPoolAsync(allocator, transfer);
                 }
 
-                Assert.That(await _writer.WriteAllAsync(CancellationToken.None), Is.EqualTo(FsError.None));
-                _writer.MoveTo(_cache);
-                (_avail, _freed) = (allocator!.Avail, allocator.Freed);
+                await _pool.WriteAsync(allocator);
+                _pool.Writer.MoveTo(_pool.Cache);
                 RotatePool();
                 await CheckPlacesAsync();
             }
@@ -104,11 +89,7 @@ public sealed class ListTransferModelTests
             Assert.That(_lists.Select(list => list.TotalNr.Value), Is.All.Zero);
         }
 
-        public void Dispose()
-        {
-            _writer.Dispose();
-            _cache.Dispose();
-        }
+        public void Dispose() => _pool.Dispose();
 
         // Blocks that were not there before: as if the device grew.
         private async Task AddExtentAsync(ExtentAllocator extents)
@@ -175,18 +156,18 @@ public sealed class ListTransferModelTests
         {
             if (_idleAvail.FirstNr < 2000)
                 return;
-            (_avail, _idleAvail) = (_idleAvail, _avail);
-            (_freed, _idleFreed) = (_idleFreed, _freed);
+            (_pool.Avail, _idleAvail) = (_idleAvail, _pool.Avail);
+            (_pool.Freed, _idleFreed) = (_idleFreed, _pool.Freed);
         }
 
         private async Task CheckPlacesAsync()
         {
-            var places = new BlockPlaces(_device, Fsid);
-            foreach (var head in _lists.Append(_avail).Append(_freed).Append(_idleAvail).Append(_idleFreed))
+            var places = _pool.NewPlaces();
+            foreach (var head in _lists.Append(_pool.Avail).Append(_pool.Freed).Append(_idleAvail).Append(_idleFreed))
                 await places.AddListAsync(head);
             await places.AddTreeAsync(_root.Root);
             ulong free = 0;
-            using var cursor = new BtreeCursor(_cache);
+            using var cursor = new BtreeCursor(_pool.Cache);
             cursor.SetRoot(_root.Root);
             for (var status = await cursor.SeekAsync(ItemKey.Min, CancellationToken.None);
                 status == BtreeStatus.Found && cursor.Key.Zone == KeyZone.FreeByLocation;

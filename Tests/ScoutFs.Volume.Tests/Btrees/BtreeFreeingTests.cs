@@ -21,8 +21,9 @@ public sealed class BtreeFreeingTests
         using var world = new MetaWorld(1);
         var root = await world.BuildTreeAsync(Enumerable.Range(0, items)
             .Select(i => new MetaItem(Keys.Inode((ulong)i), 1, 0, new byte[896])));
-        var blocks = new List<ulong>();
-        await world.CollectTreeAsync(root.Ref, root.Height - 1, blocks);
+        var places = world.NewPlaces();
+        await places.AddTreeAsync(root);
+        var blocks = places.Places;
         Assert.That(world.Allocated.SetEquals(blocks), Is.True);
 
         var freeing = new BtreeFreeing(world.Cache);
@@ -79,9 +80,8 @@ public sealed class BtreeFreeingTests
 
     private static async Task<List<ulong>> LeavesAsync(MetaWorld world, BlockRef parent)
     {
-        var blocks = new List<ulong>();
-        await world.CollectTreeAsync(parent, 1, blocks);
-        blocks.RemoveAt(0);
-        return blocks;
+        var places = world.NewPlaces();
+        await places.AddTreeAsync(parent, 1);
+        return [.. places.Places.Skip(1)];
     }
 }

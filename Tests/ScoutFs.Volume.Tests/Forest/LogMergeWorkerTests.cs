@@ -187,11 +187,11 @@ public sealed class LogMergeWorkerTests
                 Assert.That(item.Value.AsSpan().SequenceEqual(expected.Value), Is.True, $"{item.Key}");
             }
 
-            var blocks = new List<ulong>();
-            await _world.CollectTreeAsync(_fsRoot.Ref, _fsRoot.Height - 1, blocks);
-            await _world.CollectTreeAsync(_logsRoot.Ref, _logsRoot.Height - 1, blocks);
-            Assert.That(blocks.Distinct().Count(), Is.EqualTo(blocks.Count), "no block twice");
-            Assert.That(_world.Allocated.SetEquals(blocks), Is.True, "no block lost");
+            var places = _world.NewPlaces();
+            await places.AddTreeAsync(_fsRoot);
+            await places.AddTreeAsync(_logsRoot);
+            places.AssertEachOnce();
+            Assert.That(_world.Allocated.SetEquals(places.Places), Is.True, "no block lost");
         }
 
         public async Task<LogMergeComplete> RunOnSmallDeviceAsync()

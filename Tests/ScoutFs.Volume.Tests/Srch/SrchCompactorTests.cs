@@ -134,11 +134,11 @@ public sealed class SrchCompactorTests
 
     private static async Task CheckBlocksAsync(MetaWorld world, List<SrchFile> files)
     {
-        var blocks = new List<ulong>();
+        var places = world.NewPlaces();
         foreach (var file in files)
-            await world.CollectSrchAsync(file.Ref, file.Height - 1, blocks);
-        Assert.That(blocks.Distinct().Count(), Is.EqualTo(blocks.Count), "no block twice");
-        Assert.That(world.Allocated.SetEquals(blocks), Is.True, "no block lost");
+            await places.AddSrchAsync(file);
+        places.AssertEachOnce();
+        Assert.That(world.Allocated.SetEquals(places.Places), Is.True, "no block lost");
     }
 
     private static List<string> CountOdd(List<SrchEntry> entries) => [.. entries

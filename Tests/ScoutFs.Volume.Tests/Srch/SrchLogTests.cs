@@ -39,10 +39,10 @@ public sealed class SrchLogTests
         Assert.That(file.Height, Is.EqualTo(2));
         Assert.That(file.Entries.Value, Is.EqualTo((ulong)expected.Count));
         Assert.That(await SrchFiles.ReadAsync(world, file), Is.EqualTo(expected));
-        var blocks = new List<ulong>();
-        await world.CollectSrchAsync(file.Ref, file.Height - 1, blocks);
-        Assert.That(world.Allocated.SetEquals(blocks), Is.True, "no block is lost");
-        Assert.That(blocks, Has.Count.EqualTo((int)file.Blocks.Value + 1));
+        var places = world.NewPlaces();
+        await places.AddSrchAsync(file);
+        Assert.That(world.Allocated.SetEquals(places.Places), Is.True, "no block is lost");
+        Assert.That(places.Places, Has.Count.EqualTo((int)file.Blocks.Value + 1));
     }
 
     [Test]
