@@ -70,9 +70,7 @@ internal sealed class FallocateTests : AcceptanceFixture
         {
             await world.FormatAsync();
             await world.MountAsync();
-            var (error, ino, _) = await world.Node.Fs.CreateAsync(
-                Root, Name("f"), RegularMode, 0, default, default, None);
-            Assert.That(error, Is.EqualTo(FsError.None));
+            ulong ino = await world.CreateAsync("f", RegularMode);
             await world.Node.Fs.WriteAsync(ino, 0, new byte[1 << 20], false, false, None);
 
             // Reads are cold after this.

@@ -31,9 +31,7 @@ internal sealed class InjectedErrorTests
             var fs = world.Node.Fs;
             for (int nth = 1; nth <= 25; nth++)
             {
-                var (error, ino, _) = await fs.CreateAsync(
-                    Root, Name($"f{nth}"), RegularMode, 0, default, default, None);
-                Assert.That(error, Is.EqualTo(FsError.None));
+                ulong ino = await world.CreateAsync($"f{nth}", RegularMode);
                 await SetTotalAsync(fs, ino, nth);
                 Assert.That(await fs.SyncAsync(None), Is.EqualTo(FsError.None));
                 await SetTotalAsync(fs, ino, 10 * nth);
@@ -86,8 +84,7 @@ internal sealed class InjectedErrorTests
                 using var cancel = new CancellationTokenSource();
                 byte[] from = Name($"a{round}");
                 byte[] to = Name($"b{round}");
-                var (created, _, _) = await fs.CreateAsync(Root, from, RegularMode, 0, default, default, None);
-                Assert.That(created, Is.EqualTo(FsError.None));
+                _ = await world.CreateAsync($"a{round}", RegularMode);
                 var renaming = fs.RenameAsync(Root, from, Root, to, false, cancel.Token).AsTask();
                 var linking = fs.LinkAsync(Root, Root, Name("x"), false, cancel.Token).AsTask();
                 var making = fs.CreateAsync(

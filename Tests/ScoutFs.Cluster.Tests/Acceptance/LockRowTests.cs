@@ -92,12 +92,7 @@ internal sealed class LockRowTests : AcceptanceFixture
             var fs = world.Node.Fs;
             var directories = new List<ulong>();
             for (int i = 0; i < Directories; i++)
-            {
-                var (_, ino, _) = await fs.CreateAsync(
-                    Root, Name($"d{i}"), DirectoryMode, 0, default, default, None);
-                directories.Add(ino);
-            }
-
+                directories.Add(await world.CreateAsync($"d{i}", DirectoryMode));
             var callers = new List<Task>();
             for (int caller = 0; caller < 6; caller++)
             {

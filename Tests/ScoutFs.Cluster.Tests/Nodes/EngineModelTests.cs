@@ -8,7 +8,6 @@ using ScoutFs.Testing.Model;
 using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Primitives;
 
@@ -124,18 +123,12 @@ internal sealed class EngineModelTests
         var profiles = new[] { WorkloadProfile.Usual, WorkloadProfile.Crash, WorkloadProfile.DeepTrees };
         for (int i = 0; i < callers; i++)
         {
-            var (error, home, _) = await world.Node.Fs.CreateAsync(
-                1, ModelText.ToBytes($"home{i}"), FileMode.Directory | 0x1c0, 0, default,
-                new Creator(0, 0, world.Node.Fs.Now), None);
-            Assert.That(error, Is.EqualTo(FsError.None));
+            ulong home = await world.CreateAsync($"home{i}", FileMode.Directory | 0x1c0);
             all.Add(await ModelCaller.StartAsync(
                 world.Node.Fs, home, world.Prng.Fork($"caller{i}"), profiles[i % profiles.Length]));
         }
 
-        var (sharedError, shared, _) = await world.Node.Fs.CreateAsync(
-            1, "shared"u8.ToArray(), FileMode.Directory | 0x1c0, 0, default,
-            new Creator(0, 0, world.Node.Fs.Now), None);
-        Assert.That(sharedError, Is.EqualTo(FsError.None));
+        ulong shared = await world.CreateAsync("shared", FileMode.Directory | 0x1c0);
         for (int round = 0; round < 3; round++)
         {
             var running = all.ConvertAll(caller => caller.RunAsync(operations / 3, world.PauseAsync));

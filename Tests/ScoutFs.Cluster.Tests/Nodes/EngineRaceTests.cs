@@ -5,7 +5,6 @@ using System.Threading.Tasks;
 using NUnit.Framework;
 using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Format;
-using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Primitives;
 
@@ -28,8 +27,8 @@ internal sealed class EngineRaceTests
             await world.MountAsync();
             for (int round = 0; round < 20; round++)
             {
-                ulong a = await MakeAsync(world, "a"u8.ToArray(), FileMode.Directory);
-                ulong b = await MakeAsync(world, "b"u8.ToArray(), FileMode.Directory);
+                ulong a = await world.CreateAsync("a", FileMode.Directory | 0x1c0);
+                ulong b = await world.CreateAsync("b", FileMode.Directory | 0x1c0);
 
                 // Nothing is cached after this, so that both look their ancestors up at a time.
                 await world.UnmountAsync();
@@ -66,7 +65,7 @@ internal sealed class EngineRaceTests
             await world.FormatAsync();
             await world.MountAsync();
             var fs = world.Node.Fs;
-            ulong ino = await MakeAsync(world, "file"u8.ToArray(), FileMode.Regular);
+            ulong ino = await world.CreateAsync("file", FileMode.Regular | 0x1c0);
             var (error, _) = await fs.WriteAsync(ino, 0, new byte[BlockBytes], false, false, None);
             Assert.That(error, Is.EqualTo(FsError.None));
             byte[] latest = new byte[Callers];
@@ -102,7 +101,7 @@ internal sealed class EngineRaceTests
             await world.FormatAsync();
             await world.MountAsync();
             var fs = world.Node.Fs;
-            ulong ino = await MakeAsync(world, "file"u8.ToArray(), FileMode.Regular);
+            ulong ino = await world.CreateAsync("file", FileMode.Regular | 0x1c0);
             fs.Open(ino);
             Assert.That(await fs.UnlinkAsync(1, "file"u8.ToArray(), false, None), Is.EqualTo(FsError.None));
             Assert.That(await world.Node.Mount.Deletion.DrainAsync(), Is.EqualTo(FsError.None));
@@ -114,13 +113,5 @@ internal sealed class EngineRaceTests
             Assert.That((await fs.GetAttributesAsync(ino, None)).Error, Is.EqualTo(FsError.NotFound));
             await world.UnmountAsync();
         });
-    }
-
-    private static async Task<ulong> MakeAsync(SimNode world, byte[] name, uint type)
-    {
-        var (error, ino, _) = await world.Node.Fs.CreateAsync(
-            1, name, type | 0x1c0, 0, default, new Creator(0, 0, world.Node.Fs.Now), None);
-        Assert.That(error, Is.EqualTo(FsError.None));
-        return ino;
     }
 }

@@ -1,10 +1,12 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
+using NUnit.Framework;
 using ScoutFs.Testing.Model;
 using ScoutFs.Testing.Nodes;
 using ScoutFs.Testing.Simulation;
 using ScoutFs.Volume.Format;
+using ScoutFs.Volume.Inodes;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Offline;
 using ScoutFs.Volume.Primitives;
@@ -56,6 +58,15 @@ internal sealed class SimNode
 
     public async Task MountAsync() => Node = await TestNode.StartAsync(
         Open(_meta), Open(_data), Prng.NextUInt64() + ++_mounts, _options, _time);
+
+    /// <summary>Makes a file or directory in the root.</summary>
+    public async Task<ulong> CreateAsync(string name, uint mode)
+    {
+        var (error, ino, _) = await Node.Fs.CreateAsync(
+            FormatConstants.RootIno, ModelText.ToBytes(name), mode, 0, default, new Creator(0, 0, Node.Fs.Now), None);
+        Assert.That(error, Is.EqualTo(FsError.None), name);
+        return ino;
+    }
 
     // Time goes on, others get their turn.
     public async Task PauseAsync() =>
