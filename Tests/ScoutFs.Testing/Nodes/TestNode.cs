@@ -3,6 +3,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using ScoutFs.Cluster.Nodes;
 using ScoutFs.Volume.Blocks;
+using ScoutFs.Volume.Data;
 using ScoutFs.Volume.Format;
 using ScoutFs.Volume.Mounting;
 using ScoutFs.Volume.Offline;
@@ -19,6 +20,9 @@ public sealed class TestNode : IAsyncDisposable
 
     /// <summary>The mount.</summary>
     public Mount Mount => _node.Mount;
+
+    /// <summary>Its data side.</summary>
+    public DataPort Data => _node.Mount.Data;
 
     /// <summary>Its operations.</summary>
     public FileSystem Fs => _node.Fs;
